@@ -1,0 +1,48 @@
+# Everything a newcomer needs: make quickstart, make test. Everything a developer needs: make check.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+VIEW = build/types/opencodeinstruct
+SOURCES = opencodeinstruct.py builder dataset_card tools tests
+
+.PHONY: quickstart preview test check format lint types docs clean
+
+quickstart: $(VENV)/.installed
+	$(BIN)/opencodeinstruct run examples/quickstart.yaml --show-rows
+
+preview: $(VENV)/.installed
+	$(BIN)/opencodeinstruct preview examples/quickstart.yaml --rows 3
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: format lint types test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format --check $(SOURCES)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check $(SOURCES)
+
+# The subpackages lie beside the module opencodeinstruct.py; mypy is shown the layout of a wheel.
+types: $(VENV)/.dev
+	rm -rf build/types && mkdir -p $(VIEW)
+	ln -s ../../../opencodeinstruct.py $(VIEW)/__init__.py
+	for part in builder dataset_card tools; do ln -s ../../../$$part $(VIEW)/$$part; done
+	MYPYPATH=build/types $(BIN)/mypy build/types/opencodeinstruct tests
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m opencodeinstruct.tools.reference docs
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11. Run: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The dataset as a format: columns, shards, subsets, manifest. No model, no network, no process."""

@@ -1,0 +1,1 @@
+"""The dataset card as a function of the data."""

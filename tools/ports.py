@@ -1,0 +1,142 @@
+"""The services that stages are handed, as function signatures; nothing here does anything.
+
+`Ask` puts a request to a language model. `Run` executes a program's tests behind walls. Both raise
+`ServiceError` when the service failed, which says nothing about the row.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["generator", "solver", "tester", "judge"]
+
+
+class Sampling(BaseModel):
+    """How a model decodes; names are those of the OpenAI wire protocol."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(default=0.7, ge=0, le=2)  # Self-Instruct, arXiv 2212.10560
+    top_p: float = Field(default=0.9, gt=0, le=1)  # Evol-Instruct decoding
+    max_tokens: int = Field(default=1024, ge=1, le=131072)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a model in the role `role`.
+
+    `seed` makes repeated requests with the same text distinct. `schema`, a JSON schema, asks for
+    guided decoding; the answer may ignore it where the endpoint cannot do that.
+    """
+
+    role: Role
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seed: int
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said. Token counts are the endpoint's own, None where it gives none.
+
+    `finish_reason` is `stop`, `length` (cut at `max_tokens`) or what the endpoint says.
+    """
+
+    text: str
+    model: str
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Ask(Protocol):
+    """Put `request` to a model.
+
+    Raises `ServiceError` when no answer could be had, `Refused` when the endpoint answered that
+    this very request cannot be served (HTTP 400, 413 or 422: too long a prompt, say).
+    """
+
+    async def __call__(self, request: Request) -> Answer: ...
+
+
+class Refused(Exception):
+    """The endpoint refuses this request for good; the row is dropped as `request_refused`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may use: seconds of CPU for a test, of wall for a test, MiB, bytes."""
+
+    cpu_seconds: float = 5.0
+    wall_seconds: float = 20.0
+    memory_mib: int = 512
+    output_bytes: int = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A solution and its tests; each test is one assert statement."""
+
+    code: str
+    tests: tuple[str, ...]
+    entry_point: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class TestVerdict:
+    """One test's verdict, one of `schema.VERDICTS`.
+
+    `exception` is the type's name and message where one was raised, `line` its line in the code
+    or test that raised it.
+    """
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    verdict: str
+    exception: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A verdict for each test, in order; wall seconds; captured output, bounded."""
+
+    verdicts: tuple[TestVerdict, ...]
+    seconds: float
+    output: str = ""
+
+
+class Run(Protocol):
+    """Execute `program` behind walls; raises `ServiceError` when the sandbox itself failed."""
+
+    async def __call__(self, program: Program) -> RunResult: ...
+
+
+def content_id(text: str) -> str:
+    """32 hex digits: BLAKE2b-128 of `text` in UTF-8."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def seed_of(*parts: object) -> int:
+    """A seed in 0..2**31-1 from `parts`; the same parts give the same seed on every machine."""
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
+
+
+def random_of(*parts: object) -> random.Random:
+    """A generator seeded by `parts`."""
+    return random.Random(seed_of(*parts))

@@ -1,0 +1,1 @@
+"""Kernels over text: normalise, n-grams, MinHash signatures, clusters."""
