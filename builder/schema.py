@@ -114,9 +114,7 @@ METADATA = (
     Column("spent_output_tokens", pa.int32(), "Tokens that models wrote for this row, all stages."),
 )
 
-WORKING = (
-    Column("seed_text", pa.string(), "The seed itself: code or problem statement."),
-)
+WORKING = (Column("seed_text", pa.string(), "The seed itself: code or problem statement."),)
 
 COLUMNS = PUBLISHED + METADATA
 """The columns of a dataset, in order."""

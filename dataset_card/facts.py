@@ -1,0 +1,37 @@
+"""What only the run knows about a dataset: the card says nothing else that the shards do not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one stage did: rows that `entered`, rows it `made` itself, rows it `kept`.
+
+    `dropped` counts rows by reason. entered + made = kept + dropped, unless rows still wait.
+    """
+
+    stage: str
+    entered: int
+    made: int
+    kept: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFacts:
+    """What the caller tells the card.
+
+    `models` by role, `benchmarks`: number of items kept out by benchmark, `funnel` in the order of
+    the stages. `repo_id` is the Hub repository that the loading example names, where known.
+    """
+
+    pretty_name: str
+    models: Mapping[str, str] = field(default_factory=dict)
+    prompt_version: str = ""
+    recipe_hash: str = ""
+    recipe: str = ""
+    benchmarks: Mapping[str, int] = field(default_factory=dict)
+    funnel: tuple[Step, ...] = ()
+    repo_id: str | None = None
+    source_datasets: tuple[str, ...] = ("original",)

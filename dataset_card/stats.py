@@ -1,0 +1,205 @@
+"""Exact counts of a dataset, from its shards: one pass, one row group in memory at a time."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from opencodeinstruct.builder.errors import RunFolderError
+from opencodeinstruct.builder.subsets import SUBSETS, Subset, bucket_of
+
+COUNTED = (
+    "generation_algorithm",
+    "operation",
+    "generation",
+    "license",
+    "generator_model",
+    "solver_model",
+    "tester_model",
+    "judge_model",
+)
+"""Columns whose values are counted, each value by itself."""
+
+MEASURED = ("input", "output", "solution")
+"""Columns whose lengths are counted, in characters."""
+
+_PLACE = re.compile(r"data/domain=(?P<domain>\w+)/judge=(?P<judge>\d)/pass=(?P<bucket>\w+)/")
+_CELL = ["domain", "judge_score", "tests_passed", "tests_total"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much data: rows, files, bytes of Parquet, bytes of the same rows in Arrow memory."""
+
+    rows: int = 0
+    files: int = 0
+    parquet_bytes: int = 0
+    arrow_bytes: int = 0
+
+    def __add__(self, other: "Size") -> "Size":
+        return Size(
+            self.rows + other.rows,
+            self.files + other.files,
+            self.parquet_bytes + other.parquet_bytes,
+            self.arrow_bytes + other.arrow_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Rows by length; nulls are not counted."""
+
+    rows: Counter[int] = field(default_factory=Counter)
+
+    def quantile(self, share: float) -> int:
+        """The least length that at least `share` of the rows do not exceed; 0 without rows."""
+        needed = share * self.rows.total()
+        seen = 0
+        for length in sorted(self.rows):
+            seen += self.rows[length]
+            if seen >= needed:
+                return length
+        return 0
+
+    @property
+    def mean(self) -> float:
+        """Mean length; 0 without rows."""
+        total = sum(length * rows for length, rows in self.rows.items())
+        return total / max(1, self.rows.total())
+
+
+@dataclass(slots=True)
+class Closest:
+    """Rows that share words with a benchmark, and the highest score among them."""
+
+    rows: int = 0
+    highest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The counts of one dataset.
+
+    `cells`: rows by (domain, judge score, tests passed, tests). `values`: rows by value, for each
+    column of `COUNTED`. `closest` by benchmark. `partitions`: sizes by (domain, judge, bucket).
+    """
+
+    partitions: Mapping[tuple[str, int, str], Size]
+    cells: Counter[tuple[str, int, int, int]]
+    values: Mapping[str, Counter[object]]
+    lengths: Mapping[str, Lengths]
+    closest: dict[str, Closest]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the dataset."""
+        return self.cells.total()
+
+    def subset(self, subset: Subset) -> Size:
+        """The size of `subset`; without rows it is the one empty file."""
+        parts = [size for place, size in self.partitions.items() if subset.covers(*place)]
+        return sum(parts, Size())
+
+    @property
+    def subsets(self) -> dict[str, int]:
+        """Rows of every named subset."""
+        return {subset.name: self.subset(subset).rows for subset in SUBSETS}
+
+    def judge_by_bucket(self) -> Counter[tuple[int, str]]:
+        """Rows by judge score and bucket."""
+        table: Counter[tuple[int, str]] = Counter()
+        for (_, judge, passed, total), rows in self.cells.items():
+            table[judge, bucket_of(passed, total)] += rows
+        return table
+
+    def domains(self) -> Counter[str]:
+        """Rows by domain."""
+        table: Counter[str] = Counter()
+        for (domain, *_), rows in self.cells.items():
+            table[domain] += rows
+        return table
+
+
+def measure(folder: Path) -> Stats:
+    """Count the rows of the dataset in `folder`; every row group is read once.
+
+    Raises `RunFolderError` when a shard cannot be read, or holds a row of another folder.
+    """
+    partitions: dict[tuple[str, int, str], Size] = {}
+    stats = Stats(
+        partitions,
+        Counter(),
+        {name: Counter() for name in COUNTED},
+        {name: Lengths() for name in (*MEASURED, "tests_total", "output_tokens")},
+        {},
+    )
+    for path in sorted(folder.glob("data/*/*/*/train-*.parquet")):
+        place = _place(path.relative_to(folder).as_posix())
+        partitions[place] = partitions.get(place, Size()) + _measure_file(path, place, stats)
+    return stats
+
+
+def _measure_file(path: Path, place: tuple[str, int, str], stats: Stats) -> Size:
+    size = Size(files=1, parquet_bytes=path.stat().st_size)
+    try:
+        for table in _row_groups(path):
+            cells = _count_cells(table)
+            if any((d, j, bucket_of(p, t)) != place for d, j, p, t in cells):
+                raise RunFolderError(f"{path}: holds a row of another folder. Run the build again.")
+            stats.cells.update(cells)
+            _count_values(table, stats)
+            size += Size(rows=table.num_rows, arrow_bytes=table.nbytes)
+    except (pa.ArrowException, KeyError) as error:
+        why = str(error).splitlines()[0]
+        raise RunFolderError(f"{path}: cannot be read ({why}). Run the build again.") from error
+    return size
+
+
+def _row_groups(path: Path) -> Iterable[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number)
+
+
+def _place(path: str) -> tuple[str, int, str]:
+    found = _PLACE.match(path)
+    if found is None:
+        raise RunFolderError(f"{path}: is in no folder of a dataset. Remove it.")
+    return found["domain"], int(found["judge"]), found["bucket"]
+
+
+def _count_cells(table: pa.Table) -> Counter[tuple[str, int, int, int]]:
+    counted = table.select(_CELL).group_by(_CELL).aggregate([([], "count_all")])
+    cells: Counter[tuple[str, int, int, int]] = Counter()
+    for row in counted.to_pylist():
+        cells[row["domain"], row["judge_score"], row["tests_passed"], row["tests_total"]] += row[
+            "count_all"
+        ]
+    return cells
+
+
+def _count_values(table: pa.Table, stats: Stats) -> None:
+    for name, values in stats.values.items():
+        values.update(_value_counts(table[name]))
+    for name, lengths in stats.lengths.items():
+        column = table[name]
+        units = pc.utf8_length(column) if column.type == pa.string() else column
+        lengths.rows.update(_value_counts(units.drop_null()))
+    entries = table["contamination"].combine_chunks().flatten()
+    found = pa.table({"benchmark": entries.field("benchmark"), "score": entries.field("score")})
+    for row in (
+        found.group_by("benchmark").aggregate([("score", "max"), ([], "count_all")]).to_pylist()
+    ):
+        closest = stats.closest.setdefault(str(row["benchmark"]), Closest())
+        closest.rows += row["count_all"]
+        closest.highest = max(closest.highest, row["score_max"] or 0.0)
+
+
+def _value_counts(column: pa.ChunkedArray) -> dict[Any, int]:
+    return {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(column)}

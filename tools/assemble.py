@@ -1,0 +1,70 @@
+"""Build the dataset folder of a run from the rows its last stage kept."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from opencodeinstruct.dataset_card.facts import BuildFacts, Step
+from opencodeinstruct.tools.benchmarks.load import load_benchmark
+from opencodeinstruct.tools.plan import STAGES, identity
+from opencodeinstruct.tools.recipe import ROLES, dump
+from opencodeinstruct.tools.run_folder import read_table
+from opencodeinstruct.tools.session import Session
+from opencodeinstruct.tools.stages.build import BuildReport, build
+
+
+def assemble(session: Session, progress: Callable[[int], None] | None = None) -> BuildReport:
+    """Make `dataset/` of the run, replacing a former one only when the new one is whole."""
+    return build(
+        _tables(session),
+        session.folder.dataset,
+        facts_of(session),
+        session.recipe.build,
+        progress,
+    )
+
+
+def _tables(session: Session) -> Iterator[pa.Table]:
+    versions = {
+        "prompt_version": session.prompts.version(),
+        "recipe_hash": session.recipe_hash,
+    }
+    for path in session.folder.stage(STAGES[-1]).parts():
+        table = read_table(path)
+        for name, value in versions.items():
+            column = pa.array([value] * table.num_rows, pa.string())
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+        yield table
+
+
+def facts_of(session: Session) -> BuildFacts:
+    """What the card is told of the run."""
+    recipe = session.recipe
+    counts = [session.folder.stage(stage).counts() for stage in STAGES]
+    return BuildFacts(
+        pretty_name=recipe.build.pretty_name or recipe.name,
+        models={role: identity(recipe.model_for(role)) for role in ROLES},
+        prompt_version=session.prompts.version(),
+        recipe_hash=session.recipe_hash,
+        recipe=yaml.safe_dump(portable(dump(recipe)), sort_keys=False, allow_unicode=True),
+        benchmarks={
+            benchmark.name: len(benchmark.items)
+            for benchmark in map(load_benchmark, recipe.benchmarks)
+        },
+        funnel=tuple(
+            Step(count.stage, count.entered, count.made, count.kept, count.dropped)
+            for count in counts
+        ),
+    )
+
+
+def portable(value: Any) -> Any:
+    """`value` with each absolute path cut to its last part: a card says nothing of this machine."""
+    if isinstance(value, dict):
+        return {key: portable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [portable(item) for item in value]
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value

@@ -1,0 +1,1 @@
+"""Loaders of the benchmark texts that a dataset must not hold."""

@@ -1,0 +1,273 @@
+"""The command line: `opencodeinstruct COMMAND`.
+
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 an error you can act on, 2 a wrong
+command line, 3 some rows deferred, 130 stopped with Ctrl-C.
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from opencodeinstruct.builder.errors import ProjectError, RunFolderError
+from opencodeinstruct.builder.files import write_text, written_error
+from opencodeinstruct.tools.doctor import examine
+from opencodeinstruct.tools.hub.plan import publish_plan
+from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.plan import STAGES
+from opencodeinstruct.tools.recipe import load_recipe
+from opencodeinstruct.tools.running import Options, Screens, preview, run, run_one
+from opencodeinstruct.tools.session import open_session
+from opencodeinstruct.tools.terminal import counts_table
+
+app = typer.Typer(
+    name="opencodeinstruct",
+    help="Make an instruction-tuning dataset for code: questions, solutions, tests, judgements.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run; by default runs/NAME.")]
+ShowRows = Annotated[
+    bool, typer.Option("--show-rows", help="Print questions, solutions and verdicts as made.")
+]
+DropDeferred = Annotated[
+    bool,
+    typer.Option("--drop-deferred", help="Drop rows whose service failed instead of waiting."),
+]
+Redo = Annotated[
+    bool, typer.Option("--redo", help="Make anew what another recipe made in this folder.")
+]
+
+
+def _screens() -> Screens:
+    # A pipe gets plain lines of a width that does not depend on a terminal.
+    width = None if sys.stderr.isatty() else 100
+    return Screens(
+        Console(width=None if sys.stdout.isatty() else 100),
+        Console(stderr=True, width=width),
+    )
+
+
+@app.command("run")
+def run_command(
+    recipe: RecipePath,
+    out: Out = None,
+    show_rows: ShowRows = False,
+    drop_deferred: DropDeferred = False,
+    redo: Redo = False,
+) -> None:
+    """Run RECIPE from seeds to a dataset that `load_dataset` loads.
+
+    Stopped or killed at any moment, the same command continues: nothing is paid twice.
+
+    Example: `opencodeinstruct run examples/quickstart.yaml --show-rows`
+    """
+    options = Options(show_rows, drop_deferred, redo)
+    raise typer.Exit(run(open_session(recipe, out), options, _screens()))
+
+
+@app.command("preview")
+def preview_command(
+    recipe: RecipePath,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=100, help="About how many.")] = 3,
+) -> None:
+    """Show a few rows going through everything; nothing is kept.
+
+    Example: `opencodeinstruct preview examples/quickstart.yaml --rows 3`
+    """
+    raise typer.Exit(preview(open_session(recipe), rows, _screens()))
+
+
+@app.command("validate")
+def validate_command(recipe: RecipePath) -> None:
+    """Check RECIPE without running it.
+
+    Example: `opencodeinstruct validate recipe.yaml`
+    """
+    session = open_session(recipe)
+    _screens().out.print(f"{recipe}: can be run; its hash is {session.recipe_hash}.")
+
+
+@app.command("status")
+def status_command(recipe: RecipePath, out: Out = None) -> None:
+    """Show how far the run of RECIPE has come.
+
+    Example: `opencodeinstruct status examples/quickstart.yaml`
+    """
+    session, out_console = open_session(recipe, out), _screens().out
+    complete = [stage for stage in STAGES if session.folder.stage(stage).is_complete()]
+    if complete:
+        out_console.print(
+            counts_table([session.folder.stage(stage).counts() for stage in complete])
+        )
+    missing = [stage for stage in STAGES if stage not in complete]
+    built = (session.folder.dataset / "manifest.json").exists()
+    told = f"next: {missing[0]}" if missing else ("complete" if built else "next: build")
+    out_console.print(f"{session.folder.path}: {told}", highlight=False)
+
+
+@app.command("doctor")
+def doctor_command(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE]", help="Try the model of this recipe.")
+    ] = None,
+    model: Annotated[str, typer.Option("--model", help="Or try this model.")] = "embedded",
+) -> None:
+    """Say what works on this machine: model, sandbox walls, Hub login, disk.
+
+    Examples: `opencodeinstruct doctor`, `opencodeinstruct doctor recipe.yaml`,
+    `opencodeinstruct doctor --model http://127.0.0.1:8000/v1#my-model`
+    """
+    settings = load_recipe(recipe).model if recipe else _model_of(model)
+    console = _screens().out
+    findings = examine(settings, Path("runs"))
+    for finding in findings:
+        mark = {"ok": "[green]ok[/]   ", "note": "[yellow]note[/] ", "fault": "[red]fault[/]"}
+        console.print(f"{mark[finding.state]} {finding.what}: {finding.said}", highlight=False)
+    raise typer.Exit(1 if any(finding.state == "fault" for finding in findings) else 0)
+
+
+def _model_of(text: str) -> ModelSettings:
+    try:
+        return ModelSettings.model_validate(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error).split("\n")[-1].strip(), param_hint="--model") from None
+
+
+@app.command("init")
+def init_command(
+    folder: Annotated[Path, typer.Argument(help="Where to put the recipe and its seeds.")] = Path(),
+) -> None:
+    """Write a recipe and seeds to start from into FOLDER.
+
+    Example: `opencodeinstruct init my-dataset && opencodeinstruct run my-dataset/quickstart.yaml`
+    """
+    names = ("quickstart.yaml", "problems.jsonl")
+    present = [name for name in names if (folder / name).exists()]
+    if present:
+        raise RunFolderError(f"{folder / present[0]}: is there already. Give another folder.")
+    for name in names:
+        text = files("opencodeinstruct").joinpath("examples", name).read_text(encoding="utf-8")
+        write_text(folder / name, text)
+    _screens().out.print(f"Now: opencodeinstruct run {folder / names[0]}", highlight=False)
+
+
+@app.command("publish")
+def publish_command(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder, as `build` makes it.")],
+    repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="The Hub repository.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be sent.")] = (
+        False
+    ),
+) -> None:
+    """Print what would be sent to the Hub.
+
+    Example: `opencodeinstruct publish runs/quickstart/dataset me/my-dataset --dry-run`
+    """
+    plan = publish_plan(dataset, repo_id)
+    table = Table(title=f"{plan.folder} -> https://huggingface.co/datasets/{plan.repo_id}")
+    table.add_column("file")
+    table.add_column("bytes", justify="right")
+    for name, size in plan.files:
+        table.add_row(name, f"{size:,}")
+    _screens().out.print(table)
+    _screens().out.print(f"{plan.rows:,} rows, {plan.bytes:,} bytes in {len(plan.files)} files")
+    if not dry_run:
+        raise RunFolderError(
+            f"{dataset}: this version only plans a publication. Add --dry-run, and send the folder "
+            f"with `hf upload {repo_id} {dataset} --repo-type dataset`."
+        )
+
+
+STAGE_HELP = {
+    "seeds": "Read the seeds of RECIPE: functions of code, problem statements.",
+    "instruct": "Make a self-contained question of each seed.",
+    "evolve": "Evolve questions by mutation and crossover.",
+    "clean": "Drop questions that break a rule.",
+    "dedup": "Drop exact and near duplicates.",
+    "decontaminate": "Drop questions that share text with a benchmark.",
+    "respond": "Have each question solved.",
+    "testgen": "Have unit tests written for each question.",
+    "recheck": "Decontaminate again, over solutions and tests as well.",
+    "execute": "Run each row's tests behind walls.",
+    "judge": "Have each solution judged.",
+    "build": "Build the dataset folder: shards, card, manifest.",
+}
+"""What each stage's own command says."""
+
+
+def _add_stage_command(stage: str, help_text: str) -> None:
+    def command(
+        recipe: RecipePath,
+        out: Out = None,
+        show_rows: ShowRows = False,
+        drop_deferred: DropDeferred = False,
+        redo: Redo = False,
+    ) -> None:
+        options = Options(show_rows, drop_deferred, redo)
+        raise typer.Exit(run_one(open_session(recipe, out), stage, options, _screens()))
+
+    command.__doc__ = (
+        f"{help_text}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"
+        f"Example: `opencodeinstruct {stage} examples/quickstart.yaml`"
+    )
+    app.command(stage, rich_help_panel="Stages, one by one")(command)
+
+
+for _stage, _help in STAGE_HELP.items():
+    _add_stage_command(_stage, _help)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if show_version:
+        try:
+            number = version("opencodeinstruct")
+        except PackageNotFoundError:
+            number = "(a checkout, not installed)"
+        typer.echo(f"opencodeinstruct {number}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every error of the user's is one line and no traceback."""
+    sys.exit(guarded(app))
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run `command`; the exit code, after saying in one line what went wrong."""
+    # A pipe that is closed early (`| head`) ends the command, quietly.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        command()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except ProjectError as error:
+        _complain(str(error))
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. Run the same command again to continue.\n")
+        return 130
+    except OSError as error:
+        _complain(str(written_error(Path(error.filename or "."), error)))
+        return 1
+    return 0
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"error: {' '.join(message.splitlines())}\n")

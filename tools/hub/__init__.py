@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: what would be published, and later the publishing itself."""

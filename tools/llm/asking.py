@@ -1,0 +1,171 @@
+"""The `Ask` that a run is wired with: roles, endpoints and the journal behind one coroutine.
+
+A request is answered from the journal where it can be; only one that cannot starts a server. So a
+finished run that is run again needs neither weights nor network.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from opencodeinstruct.builder.errors import ServiceError
+from opencodeinstruct.tools.llm.journal import Journal, request_text
+from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.llm.servers import Servers, served_name
+from opencodeinstruct.tools.llm.weights import Progress, no_progress
+from opencodeinstruct.tools.ports import Answer, Ask, Message, Request, Role, Sampling
+
+OnAnswer = Callable[[Request, Answer, bool], None]
+"""Told of each answer; the flag says that it was not paid for: recorded, or shared."""
+
+
+@asynccontextmanager
+async def asking(
+    models: Mapping[Role, ModelSettings],
+    journal_path: Path,
+    *,
+    progress: Progress = no_progress,
+    on_answer: OnAnswer | None = None,
+) -> AsyncIterator[Ask]:
+    """Yield the `Ask` that puts each role's requests to its model and records every answer.
+
+    Roles with the same server share it and its limit. Servers of this machine are started by the
+    first request that needs them and are gone afterwards; `progress` hears of that, in another
+    thread. The journal is this run's alone: `RunFolderError` when another run has it.
+    """
+    with Journal(journal_path) as journal:
+        async with recording(models, journal, progress=progress, on_answer=on_answer) as ask:
+            yield ask
+
+
+@asynccontextmanager
+async def recording(
+    models: Mapping[Role, ModelSettings],
+    journal: Journal,
+    *,
+    progress: Progress = no_progress,
+    on_answer: OnAnswer | None = None,
+) -> AsyncIterator[Ask]:
+    """As `asking`, with a journal that is already open."""
+    flights = _Flights()
+    async with Servers(
+        models.values(), log_folder=journal.path.parent, progress=progress
+    ) as servers:
+
+        async def pay(request: Request) -> Answer:
+            settings = models[request.role]
+            answer = await (await servers.client(settings)).ask(request, served_name(settings))
+            await journal.record(served_name(settings), request, answer)
+            return answer
+
+        async def ask(request: Request) -> Answer:
+            name = served_name(models[request.role])
+            answer = journal.recall(name, request)
+            free = answer is not None
+            if answer is None:
+                key = (name, request_text(name, request), request.sampling.max_tokens)
+                free = key in flights.open
+                answer = await flights.share(key, lambda: pay(request))
+            if on_answer is not None:
+                on_answer(request, answer, free)
+            return answer
+
+        try:
+            yield ask
+        finally:
+            await flights.end()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a model's server says of itself.
+
+    `tokens_per_second` are those of `requests` short requests at once, together; None where the
+    endpoint does not count tokens.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    seconds: float
+    requests: int
+    tokens_per_second: float | None
+
+
+async def probe(settings: ModelSettings, *, progress: Progress = no_progress) -> Probe:
+    """Ask the model a few short questions, once each; start its server if it is a local one.
+
+    Raises `Missing`, `ServiceError` or `Refused` as asking would.
+    """
+    once = settings.model_copy(update={"attempts": 1})
+    name, count = served_name(settings), min(settings.max_concurrent_requests, 8)
+    with TemporaryDirectory() as folder:
+        async with Servers([once], log_folder=Path(folder), progress=progress) as servers:
+            client = await servers.client(once)
+            try:
+                models = await client.models()
+            except ServiceError:
+                models = ()  # some hosted endpoints list none; asking says more
+            began = time.perf_counter()
+            answers = await asyncio.gather(
+                *[client.ask(_short_request(seed), name) for seed in range(count)]
+            )
+            seconds = time.perf_counter() - began
+    counts = [a.completion_tokens for a in answers if a.completion_tokens is not None]
+    speed = sum(counts) / seconds if len(counts) == len(answers) else None
+    return Probe(name, models, seconds, count, speed)
+
+
+def _short_request(seed: int) -> Request:
+    text = f"Write the numbers from {seed + 1} to {seed + 40} in words, one a line."
+    return Request("solver", (Message("user", text),), Sampling(max_tokens=32), seed)
+
+
+_Key = tuple[str, str, int]
+
+
+@dataclass(slots=True)
+class _Flight:
+    task: asyncio.Task[Answer]
+    waiting: int = 0
+
+
+@dataclass(slots=True)
+class _Flights:
+    """Requests under way; those with the same key share one answer, or one failure."""
+
+    open: dict[_Key, _Flight] = field(default_factory=dict)
+    tasks: set[asyncio.Task[Answer]] = field(default_factory=set)
+
+    async def share(self, key: _Key, pay: Callable[[], Coroutine[None, None, Answer]]) -> Answer:
+        """The answer to `key`, paid by whoever asks first; it goes on while anyone waits."""
+        flight = self.open.get(key)
+        if flight is None:
+            flight = self.open[key] = _Flight(asyncio.create_task(pay()))
+            self.tasks.add(flight.task)
+            flight.task.add_done_callback(lambda task: self._land(key, task))
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                self._forget(key, flight.task)
+                flight.task.cancel()
+
+    async def end(self) -> None:
+        """Cancel what is still under way and wait until it is over."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def _land(self, key: _Key, task: asyncio.Task[Answer]) -> None:
+        self.tasks.discard(task)
+        self._forget(key, task)
+
+    def _forget(self, key: _Key, task: asyncio.Task[Answer]) -> None:
+        if key in self.open and self.open[key].task is task:
+            del self.open[key]

@@ -1,0 +1,132 @@
+"""The OpenAI chat protocol as data: requests into bodies, replies into answers, no network.
+
+Whatever bytes an endpoint sends, an `Answer` comes out whose text is valid Unicode, or `Failed`.
+"""
+
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from opencodeinstruct.tools.ports import Answer, Request
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Failed(Exception):
+    """One attempt gave no answer. `wait` is in seconds, where the endpoint asks for a pause."""
+
+    def __init__(
+        self, what: str, *, wait: float | None = None, timed_out: bool = False, final: bool = False
+    ) -> None:
+        super().__init__(" ".join(what.split())[:300])
+        self.wait, self.timed_out, self.final = wait, timed_out, final
+
+
+def clean(text: str) -> str:
+    """`text` with U+FFFD for each lone surrogate, so that it can be stored as UTF-8."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def body_of(request: Request, name: str, *, guided: bool) -> dict[str, Any]:
+    """The body of the POST for `request`; `guided` adds its schema as response_format."""
+    messages = [{"role": m.role, "content": clean(m.content)} for m in request.messages]
+    body: dict[str, Any] = {
+        "model": name,
+        "messages": messages,
+        **request.sampling.model_dump(),
+        "seed": request.seed,
+    }
+    if guided and request.schema is not None:
+        schema = {"name": request.role, "schema": dict(request.schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return body
+
+
+def answer_of(body: bytes, name: str) -> Answer:
+    """The answer in a reply of status 200; `Failed` when there is none."""
+    reply = _decoded(body)
+    if not isinstance(reply, dict):
+        raise Failed("the reply is not a JSON object")
+    if reply.get("error"):
+        raise Failed(f"an error in the reply: {message_of(body)}")
+    choices = reply.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    text = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(choice, dict) or not isinstance(text, str):
+        raise Failed("the reply holds no text (choices[0].message.content)")
+    usage = reply.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return Answer(
+        text=clean(text),
+        model=_word(reply.get("model"), name),
+        finish_reason=_word(choice.get("finish_reason"), "stop"),
+        prompt_tokens=count_of(usage.get("prompt_tokens")),
+        completion_tokens=count_of(usage.get("completion_tokens")),
+    )
+
+
+def models_of(status: int, body: bytes) -> tuple[str, ...]:
+    """Names in the reply to GET /models; `Failed` when it is not such a reply."""
+    if status != 200:
+        said = message_of(body)
+        raise Failed(f"HTTP {status}" + (f": {said}" if said else ""))
+    reply = _decoded(body)
+    listed = reply.get("data") if isinstance(reply, dict) else None
+    if not isinstance(listed, list):
+        raise Failed("the reply is no list of models")
+    names = [entry.get("id") for entry in listed if isinstance(entry, dict)]
+    return tuple(clean(name) for name in names if isinstance(name, str))
+
+
+def message_of(body: bytes) -> str:
+    """What an endpoint says is wrong, on one line of at most 300 characters; may be empty."""
+    text = body[:100_000].decode("utf-8", "replace")
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = text
+    for name in ("error", "message", "detail"):
+        if isinstance(said, dict) and said.get(name):
+            said = said[name]
+    if not isinstance(said, str):
+        said = json.dumps(said) if said else ""
+    printable = "".join(c if c.isprintable() else " " for c in clean(said))
+    return " ".join(printable.split())[:300]
+
+
+def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the header Retry-After asks for, at least 0; None without a usable one."""
+    value = next((v for k, v in headers.items() if k.lower() == "retry-after"), "").strip()
+    try:
+        seconds = float(value)
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Failed("the reply is not valid UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise Failed("the reply is not JSON") from error
+
+
+def count_of(value: object) -> int | None:
+    """A number of tokens that a 32-bit column can hold, else None."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if is_count and isinstance(value, int) else None
+
+
+def _word(value: object, default: str) -> str:
+    return clean(value)[:200] if isinstance(value, str) and value else default

@@ -1,0 +1,125 @@
+"""A vLLM server on this machine: started for a run, gone when the run is, however it ends."""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from opencodeinstruct.builder.errors import Missing, ServiceError
+from opencodeinstruct.tools.llm.fetching import Progress, no_progress
+
+WATCH = Path(__file__).with_name("watch.py")
+LONGEST_START = 3600.0  # seconds; the first start downloads tens of gigabytes
+
+
+class VllmServer:
+    """`vllm serve NAME` at `base_url` while the context lasts; what it prints goes to `log`.
+
+    Entering returns when the server is ready. It raises `Missing` when there is no vLLM, and
+    `ServiceError` with the log's last words when it ends early.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: Path,
+        *,
+        progress: Progress = no_progress,
+        longest_start: float = LONGEST_START,
+    ) -> None:
+        self.name, self.log = name, log
+        self._progress, self._longest_start = progress, longest_start
+        self._port = free_port()
+        self.base_url = f"http://127.0.0.1:{self._port}/v1"
+
+    def __enter__(self) -> "VllmServer":
+        command = [vllm_command(), "serve", self.name, "--host", "127.0.0.1"]
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            # A session of its own: Ctrl-C reaches us first, and we end it in order.
+            self._watch = subprocess.Popen(
+                [sys.executable, "-I", str(WATCH), *command, "--port", str(self._port)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _wait_until_ready(self) -> None:
+        began = time.monotonic()
+        while not is_healthy(self._port):
+            if self._watch.poll() is not None:
+                raise ServiceError(
+                    f"vllm serve {self.name} ended before it was ready: {last_words(self.log)}. "
+                    f"The whole log is {self.log}."
+                )
+            seconds = time.monotonic() - began
+            if seconds > self._longest_start:
+                raise ServiceError(
+                    f"vllm serve {self.name} was not ready after {seconds:.0f} s: "
+                    f"{last_words(self.log)}. The whole log is {self.log}."
+                )
+            self._progress(0, 0, f"starting vLLM: {last_words(self.log)}")
+            time.sleep(0.1)
+
+    def _end(self) -> None:
+        """End the server and everything it started; the watch does it when its stdin closes."""
+        if self._watch.stdin is not None:
+            self._watch.stdin.close()
+        self._watch.wait()
+
+
+def vllm_command() -> str:
+    """The program `vllm` beside this Python, else on the PATH; `Missing` where there is none."""
+    beside = Path(sys.executable).parent / "vllm"
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("vllm")
+    if found is None:
+        raise Missing(
+            "vLLM is not installed. Run: pip install 'opencodeinstruct[vllm]' (needs a GPU), or "
+            "set model to the URL of a server."
+        )
+    return found
+
+
+def is_healthy(port: int) -> bool:
+    """Whether a server on this machine answers GET /health with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log that says something, at most 200 characters."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - 4096, 0))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    said = ["".join(c for c in line if c.isprintable()).strip() for line in lines]
+    return next((line[:200] for line in reversed(said) if line), "it says nothing")

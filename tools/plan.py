@@ -1,0 +1,189 @@
+"""The stages of a recipe, wired to the services they need.
+
+This is the one place that knows which stage asks which model, and what decides what a stage makes:
+a stage is run again when its fingerprint, or that of a stage before it, differs.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from opencodeinstruct.tools.benchmarks.load import load_benchmark
+from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
+from opencodeinstruct.tools.ports import Ask, Role, Run
+from opencodeinstruct.tools.prompt import Prompts
+from opencodeinstruct.tools.recipe import Recipe, digest
+from opencodeinstruct.tools.runner import Columns, EachRow, Population, Source, Step, Work
+from opencodeinstruct.tools.sources.read import read_seeds
+from opencodeinstruct.tools.stages.clean import clean
+from opencodeinstruct.tools.stages.decontaminate import build_index, decontaminate
+from opencodeinstruct.tools.stages.dedup import dedup
+from opencodeinstruct.tools.stages.evolve import evolve
+from opencodeinstruct.tools.stages.execute import execute
+from opencodeinstruct.tools.stages.instruct import instruct
+from opencodeinstruct.tools.stages.judge import judge
+from opencodeinstruct.tools.stages.respond import respond
+from opencodeinstruct.tools.stages.testgen import testgen
+from opencodeinstruct.tools.text.benchmark_index import BenchmarkIndex
+
+STAGES = (
+    "seeds",
+    "instruct",
+    "evolve",
+    "clean",
+    "dedup",
+    "decontaminate",
+    "respond",
+    "testgen",
+    "recheck",
+    "execute",
+    "judge",
+)
+"""The stages in order; `recheck` is `decontaminate` again, over solution and tests as well."""
+
+ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
+    "instruct": ("generator", ("instruct_code", "instruct_problem")),
+    "evolve": ("generator", ("mutate", "crossover")),
+    "respond": ("solver", ("respond",)),
+    "testgen": ("tester", ("testgen",)),
+    "judge": ("judge", ("judge",)),
+}
+"""The stages that ask a model: in which role, by which prompts."""
+
+AskingStage = Callable[..., Awaitable[Outcome]]
+
+_FORMAT = 1  # raise it when a stage makes other rows of the same input: old runs are then redone
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the stages are handed."""
+
+    ask: Ask
+    run: Run
+    prompts: Prompts
+    programs_at_once: int = 2
+
+
+def plan(recipe: Recipe, services: Services) -> list[Step]:
+    """The steps of `recipe`, in order."""
+    works = _works(recipe, services)
+    prints = fingerprints(recipe, services.prompts)
+    return [Step(stage, works[stage], prints[stage]) for stage in STAGES]
+
+
+def fingerprints(recipe: Recipe, prompts: Prompts) -> dict[str, str]:
+    """For each stage 12 hex digits of all that decides what it and those before it make."""
+    prints: dict[str, str] = {}
+    before = digest("format", _FORMAT, recipe.seed, recipe.rows_per_part)
+    for stage in STAGES:
+        before = digest(before, stage, decided_by(recipe, prompts, stage))
+        prints[stage] = before
+    return prints
+
+
+def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
+    """The settings that decide what `stage` makes of its input, by dotted key."""
+    name = "decontaminate" if stage == "recheck" else stage
+    settings = getattr(recipe, name)
+    found: dict[str, Any] = {}
+    if isinstance(settings, BaseModel):
+        found[name] = settings.model_dump(mode="json")
+    else:
+        found[name] = [_of_source(source) for source in settings]
+    if name == "decontaminate":
+        found["benchmarks"] = [
+            spec if isinstance(spec, str) else spec.model_dump(mode="json")
+            for spec in recipe.benchmarks
+        ]
+    if stage in ASKS:
+        role, names = ASKS[stage]
+        found["model"] = identity(recipe.model_for(role))
+        found["prompts"] = prompts.version(*names)
+    return found
+
+
+def _of_source(source: BaseModel) -> dict[str, Any]:
+    """A source's settings; a file counts by its name and content, wherever it lies."""
+    found = source.model_dump(mode="json")
+    path = Path(str(found.get("path", "")))
+    if path.is_file():
+        with path.open("rb") as file:
+            found["path"] = [path.name, file_digest(file, "sha256").hexdigest()]
+    return found
+
+
+def identity(model: ModelSettings) -> str:
+    """What the answers of a model depend on: its name, not where it is served."""
+    return model.name
+
+
+def _works(recipe: Recipe, services: Services) -> dict[str, Work]:
+    return {
+        "seeds": Source(partial(_seeds, recipe)),
+        "instruct": _asking("instruct", instruct, recipe, services),
+        "evolve": Population(partial(_evolve, recipe, services)),
+        "clean": Columns(partial(clean, settings=recipe.clean), whole=False),
+        "dedup": Columns(partial(dedup, settings=recipe.dedup), whole=True),
+        "decontaminate": Columns(_decontaminator(recipe), whole=False),
+        "respond": _asking("respond", respond, recipe, services),
+        "testgen": _asking("testgen", testgen, recipe, services),
+        "recheck": Columns(_decontaminator(recipe), whole=False),
+        "execute": EachRow(
+            partial(_execute, recipe, services), at_once=2 * services.programs_at_once
+        ),
+        "judge": _asking("judge", judge, recipe, services),
+    }
+
+
+def _seeds(recipe: Recipe) -> Iterator[Outcome]:
+    return read_seeds(recipe.seeds, recipe.seed)
+
+
+def _asking(name: str, stage: AskingStage, recipe: Recipe, services: Services) -> EachRow:
+    role, _ = ASKS[name]
+    settings = getattr(recipe, name)
+
+    def work(row: Row) -> Awaitable[Outcome]:
+        return stage(row, services.ask, services.prompts, settings, seed=recipe.seed)
+
+    # twice what the endpoint takes at once: its slots never wait for us
+    return EachRow(work, at_once=2 * recipe.model_for(role).max_concurrent_requests)
+
+
+async def _evolve(
+    recipe: Recipe,
+    services: Services,
+    rows: Sequence[Row],
+    on_outcome: Callable[[Outcome], None],
+) -> list[Outcome]:
+    return await evolve(
+        rows,
+        services.ask,
+        services.prompts,
+        recipe.evolve,
+        seed=recipe.seed,
+        on_outcome=on_outcome,
+    )
+
+
+def _execute(recipe: Recipe, services: Services, row: Row) -> Awaitable[Outcome]:
+    return execute(row, services.run, recipe.execute)
+
+
+def _decontaminator(recipe: Recipe) -> Callable[[pa.Table], Verdicts]:
+    """`decontaminate` against the recipe's benchmarks, which are loaded when first needed."""
+
+    @cache
+    def index() -> BenchmarkIndex:
+        benchmarks = [load_benchmark(spec) for spec in recipe.benchmarks]
+        return build_index(benchmarks, recipe.decontaminate)
+
+    return lambda table: decontaminate(table, index(), recipe.decontaminate)

@@ -1,0 +1,119 @@
+"""The run as one validated YAML file.
+
+A recipe names its seeds, its models, the benchmarks to keep out and the settings of each stage.
+Whatever cannot be run as written is refused before anything starts, with the key and what to do.
+Relative paths in a recipe are relative to the recipe's own folder.
+"""
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from opencodeinstruct.builder.errors import RecipeError
+from opencodeinstruct.tools.benchmarks.load import BenchmarkFile
+from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.ports import Role
+from opencodeinstruct.tools.recipe_file import plain, read_yaml, refusal, with_absolute_paths
+from opencodeinstruct.tools.stages.build import BuildSettings
+from opencodeinstruct.tools.stages.clean import CleanSettings
+from opencodeinstruct.tools.stages.decontaminate import DecontaminateSettings
+from opencodeinstruct.tools.stages.dedup import DedupSettings
+from opencodeinstruct.tools.stages.evolve import EvolveSettings
+from opencodeinstruct.tools.stages.execute import ExecuteSettings
+from opencodeinstruct.tools.stages.instruct import InstructSettings
+from opencodeinstruct.tools.stages.judge import JudgeSettings
+from opencodeinstruct.tools.stages.respond import RespondSettings
+from opencodeinstruct.tools.stages.seeds import Source
+from opencodeinstruct.tools.stages.testgen import TestgenSettings
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Recipe(BaseModel):
+    """Everything that decides what a run makes, and where it asks for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate("embedded"))
+    models: dict[Role, ModelSettings] = Field(default_factory=dict)
+    prompts: Path | None = None
+    rows_per_part: int = Field(default=1000, ge=1, le=1_000_000)  # what a full disk can cost
+    benchmarks: tuple[str | BenchmarkFile, ...] = ("humaneval",)
+
+    seeds: tuple[Source, ...] = Field(min_length=1)
+    instruct: InstructSettings = InstructSettings()
+    evolve: EvolveSettings = EvolveSettings()
+    clean: CleanSettings = CleanSettings()
+    dedup: DedupSettings = DedupSettings()
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
+    respond: RespondSettings = RespondSettings()
+    testgen: TestgenSettings = TestgenSettings()
+    execute: ExecuteSettings = ExecuteSettings()
+    judge: JudgeSettings = JudgeSettings()
+    build: BuildSettings = BuildSettings()
+
+    @model_validator(mode="after")
+    def _tests_can_suffice(self) -> "Recipe":
+        if self.testgen.at_least > self.testgen.count:
+            raise ValueError("testgen.at_least is more than testgen.count: no row could be kept")
+        return self
+
+    def model_for(self, role: Role) -> ModelSettings:
+        """The model that serves `role`."""
+        return self.models.get(role, self.model)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """The recipe in the YAML file `path`; a `RecipeError` names the key that cannot be used."""
+    given = with_absolute_paths(read_yaml(path), path.resolve().parent, ("path", "prompts"))
+    return recipe_of(given, path)
+
+
+def recipe_of(given: dict[str, Any], path: Path) -> Recipe:
+    """The recipe that the mapping `given`, read from `path`, describes."""
+    given = {"name": path.stem, **given}
+    try:
+        recipe = Recipe.model_validate(given)
+    except ValidationError as error:
+        raise refusal(path, error, Recipe) from error
+    _check_places(recipe, path)
+    return recipe
+
+
+def _check_places(recipe: Recipe, path: Path) -> None:
+    if recipe.prompts is not None and not recipe.prompts.is_dir():
+        raise RecipeError(path, f"prompts: {recipe.prompts} is not a folder. Correct or remove it.")
+    for index, source in enumerate(recipe.seeds):
+        place = getattr(source, "path", None)
+        if place and not _is_there(place, source.kind):
+            raise RecipeError(
+                path,
+                f"seeds.{index}.path: {place} is not there. Correct the path; a relative one "
+                f"starts at {path.resolve().parent}.",
+            )
+    for index, benchmark in enumerate(recipe.benchmarks):
+        if isinstance(benchmark, BenchmarkFile) and not Path(benchmark.path).exists():
+            raise RecipeError(
+                path, f"benchmarks.{index}.path: {benchmark.path} is not there. Correct the path."
+            )
+
+
+def _is_there(place: str, kind: str) -> bool:
+    named = place == "stdlib" or "://" in place or (kind == "taco" and not place.startswith("/"))
+    return named or Path(place).exists()
+
+
+def dump(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, every default filled in."""
+    return {key: plain(value) for key, value in recipe.model_dump(mode="json").items()}
+
+
+def digest(*parts: object) -> str:
+    """12 hex digits of the JSON of `parts`, in which the order of keys does not matter."""
+    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=True)
+    return blake2b(text.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,127 @@
+"""Reading a recipe's YAML: duplicate keys, mistyped keys and relative paths, said plainly."""
+
+import difflib
+import types
+from collections.abc import Hashable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from opencodeinstruct.builder.errors import RecipeError
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, refusing a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in the YAML file `path`; anything else is a `RecipeError` with its line."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise RecipeError(path, "there is no such file. Give the path of a recipe.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(path, f"cannot be read as UTF-8 text ({error}).") from error
+    try:
+        value = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise RecipeError(f"{path}{line}", f"is not valid YAML: {error.problem}.") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise RecipeError(path, f"is not valid YAML: {str(error).splitlines()[0]}.") from error
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise RecipeError(path, "is not a mapping of keys to settings. See examples/.")
+    return value
+
+
+def with_absolute_paths(value: Any, folder: Path, known: tuple[str, ...] = ("path",)) -> Any:
+    """`value` with each relative `path` made absolute from `folder`, where a file is there."""
+    if isinstance(value, dict):
+        return {
+            key: _absolute(item, folder)
+            if key in known and isinstance(item, str)
+            else with_absolute_paths(item, folder, known)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [with_absolute_paths(item, folder, known) for item in value]
+    return value
+
+
+def _absolute(text: str, folder: Path) -> str:
+    if "://" in text or text == "stdlib":
+        return text
+    path = (folder / Path(text).expanduser()).resolve()
+    return str(path) if path.exists() or text.startswith((".", "/", "~")) else text
+
+
+def refusal(path: Path, error: ValidationError, model: type[BaseModel]) -> RecipeError:
+    """The first of pydantic's complaints, as one line that says what was probably meant."""
+    complaint = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in complaint["loc"] if not _is_tag(part, complaint))
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return RecipeError(path, f"{place or 'recipe'}: {_sentence(complaint, model)}.{more}")
+
+
+def _is_tag(part: int | str, complaint: ErrorDetails) -> bool:
+    """Whether `part` of a place is pydantic's name of a union's branch, not a key of the file."""
+    return (
+        isinstance(part, str)
+        and ("[" in part or part in {"code", "hub-code", "problems", "taco", "str"})
+        and part != complaint["loc"][-1]
+    )
+
+
+def _sentence(complaint: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, given = complaint["type"], complaint.get("input")
+    if kind == "extra_forbidden":
+        key = str(complaint["loc"][-1])
+        close = difflib.get_close_matches(key, sorted(known_keys(model)), n=1, cutoff=0.6)
+        return "there is no such key" + (f". Did you mean `{close[0]}`?" if close else "")
+    if kind == "missing":
+        return "is missing"
+    message = complaint["msg"].removeprefix("Value error, ").rstrip(".")
+    if isinstance(given, str | int | float | bool) or given is None:
+        return f"{given!r}: {message[:1].lower()}{message[1:]}"
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+def known_keys(model: type[BaseModel]) -> Iterator[str]:
+    """Every key that a mapping somewhere in `model` may have."""
+    for name, field in model.model_fields.items():
+        yield name
+        for part in _models_in(field.annotation):
+            yield from known_keys(part)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def plain(value: Any) -> Any:
+    """`value` (what pydantic dumps) as YAML can hold it: tuples as lists, paths as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

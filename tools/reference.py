@@ -1,0 +1,136 @@
+"""Write the reference pages of docs/ from the code: `python -m opencodeinstruct.tools.reference`.
+
+docs/cli.md from each command's help, docs/columns.md from the schema, docs/recipe.md from the
+settings. A test holds the pages to what this writes.
+"""
+
+import ast
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from typer.main import get_command
+
+from opencodeinstruct.builder.files import write_text
+from opencodeinstruct.dataset_card.card import columns_table
+from opencodeinstruct.tools.cli import STAGE_HELP, app
+from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.ports import Sampling
+from opencodeinstruct.tools.recipe import Recipe
+from opencodeinstruct.tools.stages.seeds import (
+    CodeSource,
+    HubCodeSource,
+    ProblemsSource,
+    TacoSource,
+)
+
+SOURCES = (CodeSource, HubCodeSource, ProblemsSource, TacoSource)
+
+
+def pages() -> dict[str, str]:
+    """Each page's text by its file name."""
+    return {"cli.md": _cli(), "columns.md": _columns(), "recipe.md": _recipe()}
+
+
+def _cli() -> str:
+    group = get_command(app)
+    assert isinstance(group, click.Group)  # noqa: S101  (typer's own promise)
+    context = click.Context(group)
+    parts = [
+        "# Command line\n\nWritten by `make docs` from the commands' help. Exit codes: 0 done, "
+        "1 an error you can act on, 2 a wrong command line, 3 some rows deferred, 130 stopped.\n"
+    ]
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None:
+            parts.append(_command(name, command))
+    return "\n".join(parts)
+
+
+def _command(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=f"opencodeinstruct {name}")
+    lines = [f"## {name}\n", inspect.cleandoc(command.help or "") + "\n"]
+    lines.append(f"```\n{' '.join(command.get_usage(context).split())}\n```\n")
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record is not None and name not in STAGE_HELP:
+            lines.append(f"- `{record[0].strip()}`: {' '.join(record[1].split())}")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _columns() -> str:
+    return f"# Columns\n\nWritten by `make docs` from `builder/schema.py`.\n\n{columns_table()}\n"
+
+
+def _recipe() -> str:
+    parts = [
+        "# Recipe\n\nWritten by `make docs` from the settings. A recipe is a YAML file; every key "
+        "has a default but `seeds`. Relative paths start at the recipe's folder.\n",
+        _settings(Recipe, "recipe"),
+        "# seeds\n\nA list; each entry is one of these, told apart by `kind`.\n",
+        *(_settings(source, f"seeds: {_kind(source)}") for source in SOURCES),
+        _settings(ModelSettings, "model"),
+        _settings(Sampling, "sampling"),
+    ]
+    for name, field in Recipe.model_fields.items():
+        annotation = field.annotation
+        if inspect.isclass(annotation) and issubclass(annotation, BaseModel) and name != "model":
+            parts.append(_settings(annotation, name))
+    return "\n".join(parts)
+
+
+def _kind(model: type[BaseModel]) -> str:
+    return str(model.model_fields["kind"].annotation).split("'")[1]
+
+
+def _settings(model: type[BaseModel], title: str) -> str:
+    reasons = _comments(model)
+    lines = [f"## {title}\n", f"{inspect.getdoc(model)}\n", "| key | default | why |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "" if field.is_required() else f"`{_shown(field.get_default())}`"
+        lines.append(f"| `{name}` | {default} | {reasons.get(name, '')} |".replace("\n", " "))
+    return "\n".join(lines) + "\n"
+
+
+def _shown(default: Any) -> str:
+    if default is PydanticUndefined or default is None:
+        return "-"
+    if isinstance(default, Sampling):
+        given = default.model_dump()
+        return ", ".join(f"{key}: {value}" for key, value in given.items())
+    if isinstance(default, BaseModel):
+        return "see below"
+    return str(default).replace("|", "\\|")
+
+
+def _comments(model: type[BaseModel]) -> dict[str, str]:
+    """The comment at each field of `model`: behind it, or in the lines before it."""
+    lines = inspect.getsource(model).split("\n")
+    body = ast.parse(inspect.cleandoc("\n".join(lines))).body[0]
+    found: dict[str, str] = {}
+    if not isinstance(body, ast.ClassDef):
+        return found
+    for node in body.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            last = lines[(node.end_lineno or node.lineno) - 1]
+            said = [last.split("  # ", 1)[1]] if "  # " in last else []
+            above = node.lineno - 2
+            while above >= 0 and lines[above].strip().startswith("# "):
+                said.insert(0, lines[above].strip()[2:])
+                above -= 1
+            found[node.target.id] = " ".join(said).replace("|", "\\|")
+    return found
+
+
+def main(folder: Path) -> None:
+    """Write every page into `folder`."""
+    for name, text in pages().items():
+        write_text(folder / name, text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

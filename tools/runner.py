@@ -1,0 +1,303 @@
+"""Drive the stages of a run over its parts: resume, count, keep every dropped row with its reason.
+
+A stage whose manifest is there is not run again; of an unfinished stage only the missing parts
+are. Kept rows keep their order, so the same answers give the same parts, byte for byte, whatever
+the concurrency and however often the run was killed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import pyarrow as pa
+
+from opencodeinstruct.builder.errors import Missing, RunFolderError
+from opencodeinstruct.builder.schema import working_schema
+from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row, Verdicts
+from opencodeinstruct.tools.run_folder import (
+    RunFolder,
+    StageCounts,
+    StageFolder,
+    read_table,
+)
+from opencodeinstruct.tools.stages.asking import settle
+from opencodeinstruct.tools.watch import Watch
+
+_REFUSALS = 3  # a part whose rows, this many at least, are all refused stops the run
+_PARTS_AT_ONCE = 3  # the next part's rows fill the gaps that the last rows of a part leave
+
+Result = TypeVar("Result")
+OnOutcome = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stage that makes rows of nothing: each outcome is a row made."""
+
+    read: Callable[[], Iterator[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class EachRow:
+    """A row stage, with at most `at_once` rows under way."""
+
+    work: Callable[[Row], Awaitable[Outcome]]
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """A stage over all rows that keeps them and makes new ones, which come after them."""
+
+    work: Callable[[Sequence[Row], OnOutcome], Awaitable[list[Outcome]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A column stage, part by part, or over the whole table where rows are compared."""
+
+    decide: Callable[[pa.Table], Verdicts]
+    whole: bool
+
+
+Work = Source | EachRow | Population | Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage ready to run; `fingerprint` changes with whatever decides what it makes."""
+
+    name: str
+    work: Work
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a run proceeds: rows of a part, and whether deferred rows are dropped for good."""
+
+    rows_per_part: int = 1000
+    drop_deferred: bool = False
+
+
+async def drive(
+    steps: Sequence[Step], folder: RunFolder, watch: Watch, pace: Pace
+) -> list[StageCounts]:
+    """Run `steps`, neighbours in the folder's order, until one has deferred rows.
+
+    The counts of those that ran, in order.
+    """
+    done: list[StageCounts] = []
+    for step in steps:
+        stage = folder.stage(step.name)
+        before = folder.before(step.name)
+        if stage.is_complete():
+            counts = stage.counts()
+            watch.ended(counts, before=True)
+        else:
+            counts = await run_stage(step, stage, before, watch, pace)
+            watch.ended(counts, before=False)
+        done.append(counts)
+        if counts.deferred:
+            break
+    return done
+
+
+async def run_stage(
+    step: Step, stage: StageFolder, before: StageFolder | None, watch: Watch, pace: Pace
+) -> StageCounts:
+    """Run one stage on what the stage `before` it kept; complete unless rows were deferred."""
+    stage.path.mkdir(parents=True, exist_ok=True)
+    teller = _Teller(step.name, watch, pace)
+    match step.work:
+        case Source():
+            counts, parts = _run_source(step.work, stage, teller)
+        case EachRow():
+            counts, parts = await _run_rows(step.work, stage, _inputs(before), teller)
+        case Population():
+            counts, parts = await _run_population(step.work, stage, _inputs(before), teller)
+        case Columns():
+            counts, parts = _run_columns(step.work, stage, _inputs(before), teller)
+    if not counts.deferred:
+        stage.finish(parts, counts, step.fingerprint)
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Passes outcomes on to the watch under the stage's name."""
+
+    stage: str
+    watch: Watch
+    pace: Pace
+
+    def settled(self, outcome: Outcome) -> Outcome:
+        """`outcome`, told; a deferred one is dropped if the user gave up on those."""
+        if isinstance(outcome, Deferred) and self.pace.drop_deferred:
+            outcome = Dropped(outcome.row, "service_failed", outcome.reason)
+        self.watch.outcome(self.stage, outcome)
+        return outcome
+
+    def counts(self, entered: int, made: int, tally: Counter[str], deferred: int) -> StageCounts:
+        """The stage's counts; `tally` counts reasons, and kept rows under the empty one."""
+        dropped = {reason: count for reason, count in sorted(tally.items()) if reason}
+        return StageCounts(self.stage, entered, made, tally[""], dropped, deferred)
+
+
+def _inputs(before: StageFolder | None) -> StageFolder:
+    if before is None:
+        raise RunFolderError("This stage needs rows of a stage before it; run that one first.")
+    return before
+
+
+def _rows(table: pa.Table) -> list[Row]:
+    return list(table.to_pylist())
+
+
+def _tally(outcomes: Sequence[Outcome]) -> tuple[Counter[str], int]:
+    tally: Counter[str] = Counter()
+    for outcome in outcomes:
+        if not isinstance(outcome, Deferred):
+            tally[outcome.reason if isinstance(outcome, Dropped) else ""] += 1
+    return tally, sum(isinstance(outcome, Deferred) for outcome in outcomes)
+
+
+def _written(stage: StageFolder, number: int) -> Counter[str]:
+    kept, dropped = stage.counts_of_part(number)
+    return Counter({"": kept, **dropped})
+
+
+def _run_source(work: Source, stage: StageFolder, teller: _Teller) -> tuple[StageCounts, int]:
+    teller.watch.started(teller.stage, None)
+    outcomes = iter(work.read())
+    tally: Counter[str] = Counter()
+    number = 0
+    while batch := list(islice(outcomes, teller.pace.rows_per_part)):
+        for outcome in batch:
+            teller.settled(outcome)
+        stage.write_part(number, batch)
+        tally += _tally(batch)[0]
+        number += 1
+    return teller.counts(0, tally.total(), tally, 0), number
+
+
+async def _run_rows(
+    work: EachRow, stage: StageFolder, before: StageFolder, teller: _Teller
+) -> tuple[StageCounts, int]:
+    parts = before.parts()
+    entered = before.counts().kept
+    teller.watch.started(teller.stage, entered)
+    rows_at_once = asyncio.Semaphore(max(work.at_once, 1))
+    parts_at_once = asyncio.Semaphore(_PARTS_AT_ONCE)
+
+    async def one(row: Row) -> Outcome:
+        async with rows_at_once:
+            return teller.settled(await settle(work.work(row), row))
+
+    async def part(number: int) -> tuple[Counter[str], int]:
+        async with parts_at_once:
+            if stage.part(number).exists():
+                tally = _written(stage, number)
+                teller.watch.advanced(teller.stage, tally.total())
+                return tally, 0
+            outcomes = await _together([one(row) for row in _rows(read_table(parts[number]))])
+            _refuse_if_all_refused(outcomes)
+            tally, deferred = _tally(outcomes)
+            if not deferred:
+                stage.write_part(number, outcomes)
+            return tally, deferred
+
+    results = await _together([part(number) for number in range(len(parts))])
+    total = sum((tally for tally, _ in results), Counter[str]())
+    deferred = sum(count for _, count in results)
+    return teller.counts(entered, 0, total, deferred), len(parts)
+
+
+def _refuse_if_all_refused(outcomes: Sequence[Outcome]) -> None:
+    """An endpoint that accepts no request at all is set up wrongly; that costs no rows."""
+    refused = [o for o in outcomes if isinstance(o, Dropped) and o.reason == "request_refused"]
+    if len(refused) == len(outcomes) >= _REFUSALS:
+        raise Missing(
+            f"The endpoint refused all of {len(refused)} requests; the last time it said: "
+            f"{refused[-1].evidence} Correct the model's settings and run again."
+        )
+
+
+async def _together(work: Sequence[Awaitable[Result]]) -> list[Result]:
+    """The results of all `work` in order; when one raises, the others are cancelled first."""
+    tasks = [asyncio.ensure_future(item) for item in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+async def _run_population(
+    work: Population, stage: StageFolder, before: StageFolder, teller: _Teller
+) -> tuple[StageCounts, int]:
+    rows = [row for path in before.parts() for row in _rows(read_table(path))]
+    teller.watch.started(teller.stage, None)
+
+    def told(outcome: Outcome) -> None:
+        teller.watch.outcome(teller.stage, outcome)
+
+    outcomes = await work.work(rows, told)
+    if teller.pace.drop_deferred:
+        outcomes = [
+            Dropped(outcome.row, "service_failed", outcome.reason)
+            if isinstance(outcome, Deferred)
+            else outcome
+            for outcome in outcomes
+        ]
+    tally, deferred = _tally(outcomes)
+    parts = 0
+    if not deferred:
+        size = teller.pace.rows_per_part
+        for start in range(0, len(outcomes), size):
+            stage.write_part(parts, outcomes[start : start + size])
+            parts += 1
+    return teller.counts(len(rows), len(outcomes) - len(rows), tally, deferred), parts
+
+
+def _run_columns(
+    work: Columns, stage: StageFolder, before: StageFolder, teller: _Teller
+) -> tuple[StageCounts, int]:
+    parts = before.parts()
+    teller.watch.started(teller.stage, before.counts().kept)
+    tally: Counter[str] = Counter()
+    tables = [read_table(path) for path in parts] if work.whole else []
+    whole = _decided(work, pa.concat_tables(tables)) if tables else []
+    start = 0
+    for number, path in enumerate(parts):
+        if work.whole:
+            outcomes = whole[start : start + tables[number].num_rows]
+            start += tables[number].num_rows
+        else:
+            outcomes = _decided(work, read_table(path))
+        for outcome in outcomes:
+            teller.watch.outcome(teller.stage, outcome)
+        stage.write_part(number, outcomes)
+        tally += _tally(outcomes)[0]
+    return teller.counts(before.counts().kept, 0, tally, 0), len(parts)
+
+
+def _decided(work: Columns, table: pa.Table) -> list[Outcome]:
+    verdicts = work.decide(table)
+    for name, column in (verdicts.columns or {}).items():
+        table = table.set_column(
+            table.schema.get_field_index(name), working_schema().field(name), column
+        )
+    reasons = verdicts.reasons.to_pylist()
+    evidence = verdicts.evidence.to_pylist() if verdicts.evidence is not None else None
+    outcomes: list[Outcome] = []
+    for index, row in enumerate(_rows(table)):
+        reason = reasons[index]
+        said = (evidence[index] if evidence else None) or ""
+        outcomes.append(Kept(row) if reason is None else Dropped(row, reason, said))
+    return outcomes

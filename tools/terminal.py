@@ -1,0 +1,269 @@
+"""How a run looks in a terminal: a bar for each stage, rows as they are made, a table at the end.
+
+Progress and rows go to stderr, results to stdout, so that a pipe gets the result alone.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from opencodeinstruct.builder.schema import CRITERIA
+from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
+from opencodeinstruct.tools.ports import Answer
+from opencodeinstruct.tools.run_folder import StageCounts
+
+MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]"}
+"""How a verdict is shown; the others by their name."""
+
+
+@dataclass(slots=True)
+class Tokens:
+    """What models were asked and said in this process."""
+
+    answers: int = 0
+    from_journal: int = 0
+    prompt: int = 0
+    output: int = 0
+
+    def add(self, answer: Answer, *, from_journal: bool) -> None:
+        """Count `answer`; what the journal gave cost nothing."""
+        self.answers += 1
+        if from_journal:
+            self.from_journal += 1
+            return
+        self.prompt += answer.prompt_tokens or 0
+        self.output += answer.completion_tokens or 0
+
+    def said(self) -> str:
+        """The counts in a few words."""
+        kept = f", {self.from_journal:,} from the journal" if self.from_journal else ""
+        return f"{self.output:,} tokens written, {self.prompt:,} read{kept}"
+
+
+@dataclass(slots=True)
+class Terminal:
+    """A `Watch` that draws on `console` (stderr); with `show_rows` it prints what is made."""
+
+    console: Console
+    show_rows: bool = False
+    tokens: Tokens = field(default_factory=Tokens)
+    _progress: Progress | None = None
+    _task: TaskID | None = None
+    _fetch: TaskID | None = None
+    _fetching: str = ""
+    _tally: dict[str, int] = field(default_factory=dict)
+
+    def __enter__(self) -> "Terminal":
+        """Start drawing."""
+        self._progress = Progress(
+            TextColumn("[bold]{task.description:>13}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def started(self, stage: str, rows: int | None) -> None:
+        """See `Watch`."""
+        self._tally = {"kept": 0, "dropped": 0, "deferred": 0}
+        if self._progress is not None:
+            self._task = self._progress.add_task(stage, total=rows, note="")
+        if not self.console.is_terminal:
+            of_rows = f" on {rows:,} rows" if rows is not None else ""
+            self.console.print(f"{stage}{of_rows} …", highlight=False)
+
+    def outcome(self, stage: str, outcome: Outcome) -> None:
+        """See `Watch`."""
+        kind = {Kept: "kept", Dropped: "dropped", Deferred: "deferred"}[type(outcome)]
+        self._tally[kind] += 1
+        self._advance(1)
+        if self.show_rows:
+            shown = shown_row(stage, outcome)
+            if shown is not None:
+                self.console.print(shown)
+
+    def advanced(self, stage: str, rows: int) -> None:
+        """See `Watch`."""
+        self._advance(rows)
+
+    def fetching(self, done: int, total: int, what: str) -> None:
+        """Show how far a model's file or server has come; may be called in another thread."""
+        if not self.console.is_terminal:
+            if what != self._fetching:
+                self.console.print(f"{what} …", highlight=False)
+            self._fetching = what
+            return
+        if self._progress is None:
+            return
+        if what != self._fetching or self._fetch is None:
+            if self._fetch is not None:
+                self._progress.remove_task(self._fetch)
+            self._fetch = self._progress.add_task("model", total=total or None, note=what)
+            self._fetching = what
+        self._progress.update(self._fetch, completed=done, total=total or None)
+        if total and done >= total:
+            self._progress.remove_task(self._fetch)
+            self._fetch, self._fetching = None, ""
+
+    def _advance(self, rows: int) -> None:
+        if self._progress is None or self._task is None:
+            return
+        note = ", ".join(f"{count:,} {kind}" for kind, count in self._tally.items() if count)
+        spent = f"{self.tokens.output:,} tokens" if self.tokens.output else ""
+        self._progress.update(self._task, advance=rows, note=f"{note}  {spent}")
+
+    def ended(self, counts: StageCounts, *, before: bool) -> None:
+        """See `Watch`."""
+        if self._progress is not None and self._task is not None and not before:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self.console.print(stage_line(counts, before=before), highlight=False)
+
+
+def stage_line(counts: StageCounts, *, before: bool) -> str:
+    """One line that says what a stage did."""
+    dropped = sum(counts.dropped.values())
+    parts = [f"{counts.kept:,} kept"]
+    if counts.made:
+        parts.insert(0, f"{counts.made:,} made")
+    if dropped:
+        parts.append(f"{dropped:,} dropped ({reasons(counts)})")
+    if counts.deferred:
+        parts.append(f"[yellow]{counts.deferred:,} deferred[/]")
+    note = "  [dim](done before)[/]" if before else ""
+    return f"[bold]{counts.stage:>13}[/]  {', '.join(parts)}{note}"
+
+
+def reasons(counts: StageCounts) -> str:
+    """The reasons for dropped rows, the most frequent first."""
+    ranked = sorted(counts.dropped.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{reason} {count:,}" for reason, count in ranked)
+
+
+def counts_table(counts: Sequence[StageCounts]) -> Table:
+    """A row for each stage: entered, made, kept, dropped with the reasons, deferred."""
+    table = Table(title="Rows by stage", title_justify="left")
+    for name in ("stage", "entered", "made", "kept", "dropped", "reasons"):
+        number = name not in ("stage", "reasons")
+        table.add_column(name, justify="right" if number else "left", no_wrap=number)
+    for stage in counts:
+        dropped = sum(stage.dropped.values())
+        why = reasons(stage)
+        if stage.deferred:
+            why = f"{why + ', ' if why else ''}deferred {stage.deferred:,}"
+        table.add_row(
+            stage.stage,
+            f"{stage.entered:,}",
+            f"{stage.made:,}" if stage.made else "",
+            f"{stage.kept:,}",
+            f"{dropped:,}" if dropped else "",
+            why,
+        )
+    return table
+
+
+def shown_row(stage: str, outcome: Outcome) -> Panel | Text | None:
+    """What a stage made of a row, for people; None where there is nothing to see."""
+    if isinstance(outcome, Deferred):
+        return Text.from_markup(f"  [yellow]{stage}: deferred[/] {escape(outcome.reason)}")
+    if isinstance(outcome, Dropped):
+        # hundreds of functions are no seeds: only the table says so
+        return None if stage == "seeds" else _dropped_line(stage, outcome)
+    row = outcome.row
+    match stage:
+        case "instruct" | "evolve" if row.get("generation") or stage == "instruct":
+            return Panel(escape(row["input"]), title=_title("question", row), title_align="left")
+        case "respond":
+            return _code_panel(row["solution"], _title("solution", row))
+        case "testgen":
+            return _code_panel("\n".join(json.loads(row["unit_tests"])), _title("tests", row))
+        case "execute":
+            return Text.from_markup(f"  {_title('verdicts', row)}: {verdict_marks(row)}")
+        case "judge":
+            return Panel(
+                escape(judgement_text(row)), title=_title("judge", row), title_align="left"
+            )
+    return None
+
+
+def _dropped_line(stage: str, outcome: Dropped) -> Text:
+    evidence = " ".join(outcome.evidence.split())[:160]
+    name = outcome.row.get("entry_point") or outcome.row.get("seed_origin") or ""
+    return Text.from_markup(
+        f"  [red]{stage}: dropped[/] {escape(str(name))} [bold]{outcome.reason}[/] "
+        f"[dim]{escape(evidence)}[/]"
+    )
+
+
+def _title(what: str, row: Row) -> str:
+    made = f" [dim]({row['operation']})[/]" if what == "question" and row.get("operation") else ""
+    return f"{what} [bold]{escape(str(row.get('entry_point') or row.get('id')))}[/]{made}"
+
+
+def _code_panel(code: str, title: str) -> Panel:
+    return Panel(
+        Syntax(code.strip("\n"), "python", theme="ansi_dark", word_wrap=True),
+        title=title,
+        title_align="left",
+    )
+
+
+def verdict_marks(row: Row) -> str:
+    """The verdicts of a row's tests as marks, with the count."""
+    marks = " ".join(MARKS.get(verdict, f"[red]{verdict}[/]") for verdict in row["test_verdicts"])
+    return f"{marks}  {row['tests_passed']} of {row['tests_total']} pass"
+
+
+def judgement_text(row: Row) -> str:
+    """The three scores with their justifications, a line each."""
+    judgement = json.loads(row["llm_judgement"])
+    return "\n".join(
+        f"{judgement[name]['score']}  {name.replace('_', ' ')}: {judgement[name]['justification']}"
+        for name in CRITERIA
+    )
+
+
+def whole_row(row: Row, number: int) -> Group:
+    """A finished row, readable from question to judgement."""
+    return Group(
+        Text.from_markup(
+            f"\n[bold]Row {number}[/]  {row['id']}  {row['domain']}, {row['operation']}, "
+            f"from {escape(str(row['seed_origin']))}, {escape(str(row['license']))}"
+        ),
+        Panel(escape(row["input"]), title="question", title_align="left"),
+        Panel(escape(row["output"]), title="solution", title_align="left"),
+        _code_panel("\n".join(json.loads(row["unit_tests"])), "tests"),
+        Text.from_markup(f"  verdicts: {verdict_marks(row)}"),
+        Panel(
+            escape(judgement_text(row)),
+            title=f"judge: {row['judge_score']} of 5",
+            title_align="left",
+        ),
+    )
