@@ -96,8 +96,7 @@ def load(
     `repo_or_folder` is a dataset folder, or a repository on the Hub, of which `revision` is taken.
     Only files that can hold such rows are read or downloaded. Returns a `datasets.Dataset`, with
     no rows where none fits, or with `streaming` a `datasets.IterableDataset`.
-    A value out of range, or an unknown domain or column, is a `ValueError`; a folder without a
-    dataset is a `FileNotFoundError`.
+    A value or name that cannot be is a `ValueError`, a folder without shards a `FileNotFoundError`.
     """
     import datasets
 
@@ -176,9 +175,7 @@ def _files(folder: Path | None, subset: _Subset) -> list[str]:
     found = sorted(path for pattern in subset.globs() for path in folder.glob(pattern))
     files = [*found, *folder.glob(_EMPTY_FILE)]
     if not files:
-        raise FileNotFoundError(
-            f"{folder}: holds no shards of a dataset. Give the folder that `build` made."
-        )
+        raise FileNotFoundError(f"{folder}: holds no shards. Give a folder that `build` made.")
     return [glob.escape(str(path.absolute())) for path in files]
 
 
@@ -223,22 +220,15 @@ def _make_builder() -> type[Any]:
 
         def __init__(
             self,
-            cache_dir: str | None = None,
-            dataset_name: str | None = None,
-            config_name: str | None = "default",
-            *,
+            *places: Any,
+            config_name: str | None = None,
             data_dir: str | None = None,
             data_files: Any = None,
             **others: Any,
         ) -> None:
-            config_name = config_name or self.DEFAULT_CONFIG_NAME
-            super().__init__(
-                cache_dir=cache_dir,
-                dataset_name=dataset_name,
-                config_name=config_name,
-                data_files=data_files or _files_below(data_dir, config_name),
-                **others,
-            )
+            name = config_name or self.DEFAULT_CONFIG_NAME
+            files = data_files or _files_below(data_dir, name)
+            super().__init__(*places, config_name=name, data_files=files, **others)
 
         def _info(self) -> Any:
             return datasets.DatasetInfo(description=self.config.description)

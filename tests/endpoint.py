@@ -1,4 +1,4 @@
-"""A small real model endpoint for tests: it speaks the OpenAI chat protocol and misbehaves on order.
+"""A small real model endpoint for tests: OpenAI's chat protocol, and misbehaviour on order.
 
 In a test: `with Endpoint(lambda body: "answer") as endpoint: ... endpoint.base_url`. As a process
 of its own, for tests that kill the run that asks it:
@@ -84,7 +84,7 @@ class Endpoint:
     """Serves `answer` at `base_url` while the context lasts.
 
     `requests` are the bodies received, `headers` theirs, in order; `busiest` is the greatest number
-    of requests that were open at once. An exception inside `answer` is raised when the context ends.
+    of requests that were open at once. An exception inside `answer` is raised at the context's end.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Be quiet."""
 
     def do_GET(self) -> None:
-        if self.path.endswith("/models"):
+        if self.path == "/v1/models":
             listed = [{"id": name, "object": "model"} for name in self.server.endpoint.models]
             self.send(Fault(body=json.dumps({"object": "list", "data": listed}).encode()))
         elif self.path == "/health":
@@ -185,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         endpoint = self.server.endpoint
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if not self.path.endswith("/chat/completions"):
+        if self.path != "/v1/chat/completions":
             self.send(status(404, "no such page"))
             return
         with endpoint.lock:

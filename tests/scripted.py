@@ -10,6 +10,8 @@ from hashlib import blake2b
 from random import Random
 from typing import Any
 
+from tests.endpoint import Fault
+
 WORDS = (
     "amber basin cedar delta ember fjord grove harbor island jungle kettle lagoon meadow needle "
     "orchard pebble quarry ribbon saddle timber umbrella valley walnut yarrow zephyr anchor bridge "
@@ -83,3 +85,9 @@ def _judgement(random: Random) -> str:
             )
         }
     )
+
+
+def slow_answer(body: dict[str, Any]) -> Any:
+    """The same answer after a while, 0.2 to 0.6 s, that depends on the request alone."""
+    text = json.dumps(body["messages"])
+    return Fault(text=answer(body), delay=0.2 + 0.4 * Random(text).random())

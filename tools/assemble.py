@@ -10,7 +10,7 @@ import yaml
 from opencodeinstruct.dataset_card.facts import BuildFacts, Step
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
 from opencodeinstruct.tools.plan import STAGES, identity
-from opencodeinstruct.tools.recipe import ROLES, dump
+from opencodeinstruct.tools.recipe import ROLES, Recipe, dump
 from opencodeinstruct.tools.run_folder import read_table
 from opencodeinstruct.tools.session import Session
 from opencodeinstruct.tools.stages.build import BuildReport, build
@@ -49,7 +49,7 @@ def facts_of(session: Session) -> BuildFacts:
         models={role: identity(recipe.model_for(role)) for role in ROLES},
         prompt_version=session.prompts.version(),
         recipe_hash=session.recipe_hash,
-        recipe=yaml.safe_dump(portable(dump(recipe)), sort_keys=False, allow_unicode=True),
+        recipe=shareable(recipe),
         benchmarks={
             benchmark.name: len(benchmark.items)
             for benchmark in map(load_benchmark, recipe.benchmarks)
@@ -61,10 +61,17 @@ def facts_of(session: Session) -> BuildFacts:
     )
 
 
-def portable(value: Any) -> Any:
-    """`value` with each absolute path cut to its last part: a card says nothing of this machine."""
+def shareable(recipe: Recipe) -> str:
+    """The recipe as YAML without what it says of this machine: endpoints, keys, folders."""
+    value = dump(recipe)
+    value["model"] = identity(recipe.model)
+    value["models"] = {role: identity(model) for role, model in recipe.models.items()}
+    return str(yaml.safe_dump(_without_folders(value), sort_keys=False, allow_unicode=True))
+
+
+def _without_folders(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: portable(item) for key, item in value.items()}
+        return {key: _without_folders(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [portable(item) for item in value]
+        return [_without_folders(item) for item in value]
     return Path(value).name if isinstance(value, str) and value.startswith("/") else value

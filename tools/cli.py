@@ -27,6 +27,9 @@ from opencodeinstruct.tools.running import Options, Screens, preview, run, run_o
 from opencodeinstruct.tools.session import open_session
 from opencodeinstruct.tools.terminal import counts_table
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="opencodeinstruct",
     help="Make an instruction-tuning dataset for code: questions, solutions, tests, judgements.",
@@ -44,6 +47,15 @@ ShowRows = Annotated[
 DropDeferred = Annotated[
     bool,
     typer.Option("--drop-deferred", help="Drop rows whose service failed instead of waiting."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help="Take at most N seeds of each source, whatever limits the recipe sets.",
+    ),
 ]
 Redo = Annotated[
     bool, typer.Option("--redo", help="Make anew what another recipe made in this folder.")
@@ -66,6 +78,7 @@ def run_command(
     show_rows: ShowRows = False,
     drop_deferred: DropDeferred = False,
     redo: Redo = False,
+    limit: Limit = None,
 ) -> None:
     """Run RECIPE from seeds to a dataset that `load_dataset` loads.
 
@@ -74,7 +87,7 @@ def run_command(
     Example: `opencodeinstruct run examples/quickstart.yaml --show-rows`
     """
     options = Options(show_rows, drop_deferred, redo)
-    raise typer.Exit(run(open_session(recipe, out), options, _screens()))
+    raise typer.Exit(run(open_session(recipe, out, limit), options, _screens()))
 
 
 @app.command("preview")
@@ -214,9 +227,11 @@ def _add_stage_command(stage: str, help_text: str) -> None:
         show_rows: ShowRows = False,
         drop_deferred: DropDeferred = False,
         redo: Redo = False,
+        limit: Limit = None,
     ) -> None:
         options = Options(show_rows, drop_deferred, redo)
-        raise typer.Exit(run_one(open_session(recipe, out), stage, options, _screens()))
+        session = open_session(recipe, out, limit)
+        raise typer.Exit(run_one(session, stage, options, _screens()))
 
     command.__doc__ = (
         f"{help_text}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"
@@ -256,17 +271,24 @@ def guarded(command: Callable[[], object]) -> int:
     try:
         command()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        code = end.code if isinstance(end.code, int) else 1
+        if code == STOPPED:  # typer turns Ctrl-C into this
+            _say_stopped()
+        return code
     except ProjectError as error:
         _complain(str(error))
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. Run the same command again to continue.\n")
-        return 130
+        _say_stopped()
+        return STOPPED
     except OSError as error:
         _complain(str(written_error(Path(error.filename or "."), error)))
         return 1
     return 0
+
+
+def _say_stopped() -> None:
+    sys.stderr.write("\nStopped. Run the same command again to continue.\n")
 
 
 def _complain(message: str) -> None:

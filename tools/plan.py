@@ -121,8 +121,8 @@ def _of_source(source: BaseModel) -> dict[str, Any]:
 
 
 def identity(model: ModelSettings) -> str:
-    """What the answers of a model depend on: its name, not where it is served."""
-    return model.name
+    """What the answers of a model depend on: its name or file, not where it is served."""
+    return Path(model.name).name if model.name.endswith(".gguf") else model.name
 
 
 def _works(recipe: Recipe, services: Services) -> dict[str, Work]:

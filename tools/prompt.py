@@ -8,26 +8,38 @@ file is cut into messages before anything is rendered: a row's text can never ad
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import SandboxedEnvironment
 
 from opencodeinstruct.builder.errors import Missing, RecipeError
 from opencodeinstruct.tools.ports import Message
 
 SHIPPED = Path(__file__).parent / "prompts"
-NAMES = (
-    "instruct_code",
-    "instruct_problem",
-    "mutate",
-    "crossover",
-    "respond",
-    "testgen",
-    "judge",
-)
 
-_HEADING = re.compile(r"^#\[(system|user|assistant)\]\n", re.MULTILINE)
+GIVEN: Mapping[str, Mapping[str, Any]] = {
+    "instruct_code": {"code": "x"},
+    "instruct_problem": {"problem": "x"},
+    "mutate": {"problem": "x", "change": "x"},
+    "crossover": {"parents": ["x", "x"], "count": 2, "subject": "x"},
+    "respond": {"question": "x"},
+    "testgen": {"count": 10, "question": "x", "solution": None},
+    "judge": {"question": "x", "solution": "x"},
+}
+"""The prompts and the variables that each is given, with values of the kind they have."""
+
+NAMES = tuple(GIVEN)
+
+_HEADING = re.compile(r"^#\[(system|user|assistant)\][ \t]*(?:\n|\Z)", re.MULTILINE)
+_OTHER_HEADING = re.compile(r"^#\[[^\]\n]*\][ \t]*$", re.MULTILINE)
+
+# A user's prompt, which may be somebody else's, computes text and nothing more.
+_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +50,8 @@ class Prompts:
 
     def render(self, name: str, **variables: object) -> tuple[Message, ...]:
         """The messages of prompt `name`; a variable the file names but is not given is an error."""
-        environment = Environment(undefined=StrictUndefined, keep_trailing_newline=False)
         return tuple(
-            Message(role, environment.from_string(text).render(**variables))
+            Message(role, _template(text).render(**variables))
             for role, text in messages_of(self.texts[name])
         )
 
@@ -52,6 +63,11 @@ class Prompts:
         return digest.hexdigest()
 
 
+@lru_cache(maxsize=256)
+def _template(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)
+
+
 def messages_of(text: str) -> list[tuple[str, str]]:
     """(role, template text) of each message of a prompt file, in order."""
     _, *parts = _HEADING.split(text)
@@ -61,34 +77,56 @@ def messages_of(text: str) -> list[tuple[str, str]]:
 
 
 def load_prompts(folder: Path | None = None) -> Prompts:
-    """The shipped prompts, each replaced by the file of the same name in `folder`, if there."""
+    """The shipped prompts, each replaced by the file of the same name in `folder`, if there.
+
+    Every file is tried: one that cannot be read, is not valid jinja, uses a variable that it is
+    not given or fails to render is a `RecipeError` (`Missing` where it cannot be read).
+    """
+    if folder is not None:
+        _refuse_strangers(folder)
     texts = {}
     for name in NAMES:
         path = SHIPPED / f"{name}.jinja"
         if folder is not None and (folder / path.name).exists():
             path = folder / path.name
-        texts[name] = _checked(path)
-    if folder is not None:
-        _refuse_strangers(folder)
+        texts[name] = _checked(path, GIVEN[name])
     return Prompts(texts)
 
 
-def _checked(path: Path) -> str:
+def _checked(path: Path, given: Mapping[str, Any]) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Missing(
             f"{path}: cannot be read as UTF-8 text ({error}). Restore the file."
         ) from error
-    if not messages_of(text):
-        raise RecipeError(path, "holds no message. Begin each with a line like `#[user]`.")
-    try:
-        Environment().parse(text)
-    except TemplateSyntaxError as error:
-        raise RecipeError(
-            f"{path}:{error.lineno}", f"is not valid jinja ({error.message})."
-        ) from error
+    headings = list(_HEADING.finditer(text))
+    if not headings or text[: headings[0].start()].strip():
+        raise RecipeError(path, "does not begin with a line like `#[user]`. Put one first.")
+    other = next((one for one in _OTHER_HEADING.finditer(text) if not _HEADING.match(one[0])), None)
+    if other is not None:
+        line = text.count("\n", 0, other.start()) + 1
+        what = f"{other[0].strip()} is none of #[system], #[user], #[assistant]. Correct it."
+        raise RecipeError(f"{path}:{line}", what)
+    for heading, (_, body) in zip(headings, messages_of(text), strict=True):
+        _try_message(path, text.count("\n", 0, heading.start()) + 1, body, given)
     return text
+
+
+def _try_message(path: Path, heading: int, body: str, given: Mapping[str, Any]) -> None:
+    try:
+        unknown = sorted(find_undeclared_variables(_ENVIRONMENT.parse(body)) - set(given))
+        if unknown:
+            names = ", ".join(given)
+            what = f"{unknown[0]!r} is not given to this prompt. It has {names}."
+            raise RecipeError(f"{path}:{heading}", what)
+        _template(body).render(**given)
+    except TemplateSyntaxError as error:
+        what = f"is not valid jinja ({error.message})."
+        raise RecipeError(f"{path}:{heading + error.lineno}", what) from error
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        what = " ".join(f"cannot be rendered ({error}).".split())
+        raise RecipeError(f"{path}:{heading}", what) from error
 
 
 def _refuse_strangers(folder: Path) -> None:

@@ -10,14 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.dataset_card.card import columns_table
-from opencodeinstruct.tools.cli import STAGE_HELP, app
+from opencodeinstruct.tools.cli import app
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.ports import Sampling
 from opencodeinstruct.tools.recipe import Recipe
@@ -37,28 +36,25 @@ def pages() -> dict[str, str]:
 
 
 def _cli() -> str:
-    group = get_command(app)
-    assert isinstance(group, click.Group)  # noqa: S101  (typer's own promise)
-    context = click.Context(group)
+    commands: Any = get_command(app)
     parts = [
         "# Command line\n\nWritten by `make docs` from the commands' help. Exit codes: 0 done, "
         "1 an error you can act on, 2 a wrong command line, 3 some rows deferred, 130 stopped.\n"
     ]
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if command is not None:
-            parts.append(_command(name, command))
+    parts.extend(_command(name, command) for name, command in commands.commands.items())
     return "\n".join(parts)
 
 
-def _command(name: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=f"opencodeinstruct {name}")
+def _command(name: str, command: Any) -> str:
     lines = [f"## {name}\n", inspect.cleandoc(command.help or "") + "\n"]
-    lines.append(f"```\n{' '.join(command.get_usage(context).split())}\n```\n")
+    shown: dict[str, list[str]] = {"argument": [], "option": []}
     for parameter in command.params:
-        record = parameter.get_help_record(context)
-        if record is not None and name not in STAGE_HELP:
-            lines.append(f"- `{record[0].strip()}`: {' '.join(record[1].split())}")
+        said = " ".join((getattr(parameter, "help", None) or "").split())
+        names = parameter.metavar or parameter.name.upper()
+        if parameter.param_type_name == "option":
+            names = ", ".join(parameter.opts)
+        shown[parameter.param_type_name].append(f"- `{names}`: {said}")
+    lines.extend(shown["argument"] + shown["option"])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -110,7 +106,7 @@ def _shown(default: Any) -> str:
 def _comments(model: type[BaseModel]) -> dict[str, str]:
     """The comment at each field of `model`: behind it, or in the lines before it."""
     lines = inspect.getsource(model).split("\n")
-    body = ast.parse(inspect.cleandoc("\n".join(lines))).body[0]
+    body = ast.parse("\n".join(lines)).body[0]
     found: dict[str, str] = {}
     if not isinstance(body, ast.ClassDef):
         return found

@@ -134,8 +134,8 @@ async def _drive(
 
 async def _say_estimate(session: Session, terminal: Terminal) -> None:
     missing = [stage for stage in ASKS if not session.folder.stage(stage).is_complete()]
-    if not missing:
-        return
+    if not missing or session.folder.stage(missing[0]).path.exists():
+        return  # nothing to pay, or a run that goes on: its user knows, and trying costs answers
     parts = session.folder.stage("seeds").parts()
     seeds = sum(read_table(path).num_rows for path in parts)
     ready = sum(_ready(path) for path in parts)

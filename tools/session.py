@@ -41,9 +41,15 @@ class Session:
         return fingerprints(self.recipe, self.prompts)[STAGES[-1]]
 
 
-def open_session(recipe: Path, out: Path | None = None) -> Session:
-    """The session of the recipe at `recipe`; its folder is `out`, by default `runs/NAME`."""
+def open_session(recipe: Path, out: Path | None = None, limit: int | None = None) -> Session:
+    """The session of the recipe at `recipe`; its folder is `out`, by default `runs/NAME`.
+
+    With `limit` every source gives so many seeds at most, whatever the recipe says.
+    """
     loaded = load_recipe(recipe)
+    if limit is not None:
+        sources = tuple(source.model_copy(update={"limit": limit}) for source in loaded.seeds)
+        loaded = loaded.model_copy(update={"seeds": sources})
     return session_of(loaded, out or Path("runs") / loaded.name)
 
 

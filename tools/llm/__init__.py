@@ -1,1 +1,1 @@
-"""Asking language models: one client of the OpenAI wire protocol, and the journal of its answers."""
+"""Asking language models: one client of the OpenAI protocol, and the journal of its answers."""

@@ -182,7 +182,7 @@ class ChatClient:
 
     def _pause(self, failed: Failed, attempt: int) -> float:
         """Seconds until the next attempt: doubled each time, or what the endpoint asks for."""
-        grown = min(self._settings.first_wait_seconds * 2**attempt, 30.0)
+        grown = min(self._settings.first_wait_seconds * 2.0**attempt, 30.0)
         wait = grown * self._jitter.uniform(0.5, 1.0)
         if failed.wait is None:
             return wait

@@ -35,8 +35,8 @@ class EmbeddedServer:
             self._server: Any = llama.Server(self._parameters(llama))
         except RuntimeError as error:
             raise Missing(
-                f"{self.path} cannot be loaded: damaged, of a kind this llama.cpp does not know, or "
-                f"too large for the memory with {self.slots} x {self.context_tokens} tokens."
+                f"{self.path} cannot be loaded: damaged, of a kind that llama.cpp does not "
+                f"know, or too large for memory with {self.slots} x {self.context_tokens} tokens."
             ) from error
         self.base_url = f"{self._server.listening_address}/v1"
         return self

@@ -22,6 +22,8 @@ def main() -> None:
         stated = get_hf_file_metadata(
             hf_hub_url(repo, file, revision=revision), timeout=SECONDS_TO_CONNECT
         )
+        if len(stated.etag or "") != 64:  # a small file, or not the Hub: nothing to check it by
+            sys.exit("it states no SHA-256 for the file")
         _say({"sha256": stated.etag, "size": stated.size, "commit": stated.commit_hash})
         path = hf_hub_download(
             repo,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, RowError, RunFolderError
 from opencodeinstruct.tools.llm.protocol import clean, count_of
@@ -128,10 +128,7 @@ class Journal:
     def recall(self, name: str, request: Request) -> Answer | None:
         """The recorded answer of the model `name` to `request`, where there is a reusable one."""
         wanted = request.sampling.max_tokens
-        try:
-            rows = self._reader.execute(_SELECT, (_key(request_text(name, request)),)).fetchall()
-        except sqlite3.Error as error:
-            raise _explained(self.path, error) from error
+        rows = self._rows(_SELECT, _key(request_text(name, request)))
         for recorded, *fields in sorted(rows, key=lambda row: row[0] != wanted):
             answer = Answer(*fields)
             if is_reusable(answer, recorded, wanted):
@@ -149,16 +146,15 @@ class Journal:
 
     def statistics(self) -> Statistics:
         """What is recorded now."""
-        row = self._reader.execute(
-            "SELECT count(*), total(prompt_tokens), total(completion_tokens) FROM answers"
-        ).fetchone()
+        sums = "count(*), total(prompt_tokens), total(completion_tokens)"
+        (row,) = self._rows(f"SELECT {sums} FROM answers")
         return Statistics(int(row[0]), int(row[1]), int(row[2]), self._hits)
 
     def export_lines(self) -> Iterator[str]:
         """One line of JSON for each answer, in the order of their keys, for `import_lines`."""
         columns = ("request", "max_tokens", *_FIELDS)
         select = f"SELECT {', '.join(columns)} FROM answers ORDER BY key, max_tokens"
-        for request, *fields in self._reader.execute(select):
+        for request, *fields in self._rows(select):
             line = {"request": json.loads(request), **dict(zip(columns[1:], fields, strict=True))}
             yield json.dumps(line, ensure_ascii=False, sort_keys=True)
 
@@ -176,6 +172,12 @@ class Journal:
         except sqlite3.Error as error:
             raise _explained(self.path, error) from error
         return len(rows)
+
+    def _rows(self, select: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._reader.execute(select, values)
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
 
     def _write(self) -> None:
         """Write until told to end: what has gathered since the last commit makes the next one."""
@@ -216,10 +218,8 @@ def _tell(waiting: list[asyncio.Future[None] | None], failure: ProjectError | No
 
 
 def _row(text: str, max_tokens: int, answer: Answer) -> tuple[object, ...]:
-    return (
-        *(_key(text), max_tokens, text, clean(answer.text), clean(answer.model)),
-        *(clean(answer.finish_reason), answer.prompt_tokens, answer.completion_tokens),
-    )
+    said = (clean(answer.text), clean(answer.model), clean(answer.finish_reason))
+    return (_key(text), max_tokens, text, *said, answer.prompt_tokens, answer.completion_tokens)
 
 
 def _key(text: str) -> bytes:
@@ -292,7 +292,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _explained(path: Path, error: sqlite3.Error | OSError) -> ProjectError:
     """`error` as what a person can do about it."""
-    what = " ".join(str(cast(object, error)).split())
+    what = " ".join(str(error).split())
     if "full" in what or "disk I/O" in what or "No space" in what:
         return Missing(f"{path}: {what}. Make room on the disk and run the same command again.")
     if "not a database" in what or "malformed" in what or "no such" in what:

@@ -18,8 +18,8 @@ SIZES = ("0.5b", "1.5b")
 """The embedded model's sizes, in billions of parameters; the first is what `embedded` means."""
 
 FORMS = (
-    "`embedded`, `embedded:1.5b`, the path of a .gguf file, `vllm:NAME`, `http://host:8000/v1#NAME` "
-    "or a mapping with base_url and name"
+    "`embedded`, `embedded:1.5b`, the path of a .gguf file, `vllm:NAME`, "
+    "`http://host:8000/v1#NAME` or a mapping with base_url and name"
 )
 
 
@@ -111,16 +111,8 @@ def _of_string(text: str) -> dict[str, Any]:
     """The settings that one string stands for; ValueError where it is none of the forms."""
     text = text.strip()
     kind, _, rest = text.partition(":")
-    if text == "embedded":
-        return {"name": f"embedded:{SIZES[0]}"}
     if kind == "embedded":
-        if rest.lower() in SIZES:
-            return {"name": f"embedded:{rest.lower()}"}
-        if not rest.endswith(".gguf"):
-            raise ValueError(
-                f"embedded models are {' and '.join(SIZES)}, or a path of a .gguf file"
-            )
-        return {"name": rest}
+        return {"name": _embedded_name(rest.strip() or SIZES[0])}
     if kind == "vllm":
         if not rest.strip():
             raise ValueError("vllm: needs the name of a model, as in vllm:Qwen/Qwen2.5-7B-Instruct")
@@ -133,6 +125,14 @@ def _of_string(text: str) -> dict[str, Any]:
     if text.endswith(".gguf"):
         return {"name": text}
     raise ValueError(f"a model is {FORMS}")
+
+
+def _embedded_name(which: str) -> str:
+    if which.lower() in SIZES:
+        return f"embedded:{which.lower()}"
+    if which.endswith(".gguf"):
+        return which
+    raise ValueError(f"embedded models are {' and '.join(SIZES)}, or the path of a .gguf file")
 
 
 def _local_defaults(name: str) -> dict[str, Any]:

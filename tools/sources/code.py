@@ -13,7 +13,7 @@ from pathlib import Path
 
 from opencodeinstruct.builder.errors import Missing, ProjectError
 from opencodeinstruct.tools.outcome import Dropped, Outcome
-from opencodeinstruct.tools.stages.seeds import CodeSource, code_seeds, rejected
+from opencodeinstruct.tools.stages.seeds import CodeSource, code_seeds, printable, rejected
 
 STDLIB = "stdlib"
 MAX_BYTES = 1 << 20  # larger files are data or were generated
@@ -53,7 +53,7 @@ def open_tree(source: CodeSource) -> Tree:
     if not is_folder:
         raise ProjectError(f"{root}: no such folder or file. Correct the path of the seeds.")
     commit = head_commit(root)
-    name = root.resolve().name + (f"@{commit[:12]}" if commit else "")
+    name = printable(root.resolve().name) + (f"@{commit[:12]}" if commit else "")
     return _listed(name, root, source, frozenset(), source.license)
 
 
@@ -64,7 +64,7 @@ def _listed(
     troubles: list[Dropped] = []
 
     def unlisted(error: OSError) -> None:
-        place = os.path.relpath(error.filename or root, root)
+        place = printable(os.path.relpath(error.filename or root, root))
         troubles.append(rejected(f"{name}:{place}", "unreadable_file", error.strerror or "?"))
 
     for folder, folders, names in os.walk(root, onerror=unlisted):  # links are not followed
@@ -92,7 +92,7 @@ def _matches(relative: str, pattern: str) -> bool:
 
 def read_file(tree: Tree, relative: str) -> Iterator[Outcome]:
     """The outcomes of one file of `tree`: one for each function, or one for the whole file."""
-    origin = ":".join(part for part in (tree.name, relative) if part)
+    origin = ":".join(part for part in (tree.name, printable(relative)) if part)
     try:
         data = _content(tree.root, relative)
         text = decoded(data)
@@ -112,7 +112,8 @@ def read_file(tree: Tree, relative: str) -> Iterator[Outcome]:
 def _content(root: Path, relative: str) -> bytes:
     """At most a byte more than is wanted; pipes and devices, which could wait for ever, are not."""
     path = root / relative
-    if path.is_symlink() and not path.resolve(strict=True).is_relative_to(root.resolve()):
+    target = Path(os.path.realpath(path))  # of a loop any part of it, which stat then refuses
+    if path.is_symlink() and not target.is_relative_to(root.resolve()):
         raise OSError(0, "a link out of the folder")
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(0, "not a regular file")

@@ -67,7 +67,7 @@ def open_files(repo: str, patterns: tuple[str, ...], columns: list[str]) -> HubS
 
 
 def rows_of(split: HubSplit, shard: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each row of a shard and its origin: `repo@commit:row`, of several shards `:shard/row`, from 0."""
+    """Each row and its origin from 0: `repo@commit:row`, or `:shard/row` of several shards."""
     part = f"{shard}/" if len(split.shards) > 1 else ""
     rows = enumerate(split.shards[shard])
     while True:

@@ -12,6 +12,7 @@ from opencodeinstruct.tools.stages.seeds import (
     ProblemsSource,
     TacoSource,
     bad_characters,
+    printable,
     rejected,
     seed_row,
 )
@@ -62,7 +63,7 @@ def read_problems(
     top = Path(source.path).expanduser()
     for file in files:
         name = file.name if file == top else file.relative_to(top).as_posix()
-        for record in read_records(file, name, list(dict.fromkeys(columns))):
+        for record in read_records(file, printable(name), list(dict.fromkeys(columns))):
             yield (
                 record
                 if isinstance(record, Dropped)

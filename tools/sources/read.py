@@ -28,6 +28,7 @@ from opencodeinstruct.tools.stages.seeds import (
     TacoSource,
     bad_characters,
     code_seeds,
+    printable,
     rejected,
 )
 from opencodeinstruct.tools.text.license import combined_license, is_expression
@@ -92,7 +93,7 @@ def _read_tree(tree: Tree, limit: int | None, seed: int, taken: _Taken) -> Outco
 
         def open_file(file: str) -> Outcomes:
             outcomes = list(read_file(tree, file))
-            random_of(seed, "functions", file).shuffle(outcomes)
+            random_of(seed, "functions", printable(file)).shuffle(outcomes)
             return iter(outcomes)
 
         yield from _in_turn(files, open_file, limit, taken, least=1)

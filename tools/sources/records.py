@@ -65,6 +65,7 @@ def _parquet(path: Path, name: str, columns: Sequence[str]) -> Iterator[Record |
                     yield record
     except (pa.ArrowException, OSError) as error:
         yield rejected(f"{name}:{number + 1}", "broken_file", _first_line(error))
+        return
     if not number:
         yield rejected(name, "empty_file", "no rows")
 
@@ -81,6 +82,9 @@ def _arrow(path: Path, name: str, columns: Sequence[str]) -> Iterator[Record | D
                     yield record
     except (pa.ArrowException, OSError) as error:
         yield rejected(f"{name}:{number + 1}", "broken_file", _first_line(error))
+        return
+    if not number:
+        yield rejected(name, "empty_file", "no rows")
 
 
 def _arrow_batches(file: Any) -> Iterator[pa.RecordBatch]:

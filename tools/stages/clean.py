@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from opencodeinstruct.tools.outcome import Verdicts
 from opencodeinstruct.tools.stages import clean_rules as rules
@@ -26,6 +26,14 @@ class CleanSettings(BaseModel):
     min_words: int = Field(default=5, ge=1)  # Self-Instruct drops 3 or fewer; a task needs a name
     max_characters: int = Field(default=10_000, ge=1)  # the published release's longest has 7,622
     skip: tuple[str, ...] = ()  # names of rules that a recipe does without
+
+    @field_validator("skip")
+    @classmethod
+    def _are_rules(cls, skip: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(skip) - set(REASONS))
+        if unknown:
+            raise ValueError(f"no rule is called {unknown[0]!r}; rules: {', '.join(REASONS)}")
+        return skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,9 @@ RULES = (
         "Holds replacement, control or direction characters.",
         _plain(rules.bad_characters),
     ),
+    Rule("too_long", "Has more characters than any fair question.", _too_long),
     Rule("not_english", "Is mostly in another script or language.", _plain(rules.other_language)),
     Rule("too_short", "Has fewer words than a task needs.", _too_short),
-    Rule("too_long", "Has more characters than any fair question.", _too_long),
     Rule("refusal", "The model refused or spoke of itself.", _plain(rules.refusal)),
     Rule("meta_text", "Speaks of the prompt that it was made from.", _plain(rules.meta_text)),
     Rule("placeholder", "Holds text that was to be filled in.", _plain(rules.placeholder)),

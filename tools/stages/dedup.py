@@ -6,22 +6,27 @@ pairs, each is then measured. A row is compared with the rows that are kept and 
 chain of small edits does not melt into one row. The first in input order is the one that stays.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from opencodeinstruct.tools.outcome import Verdicts
 from opencodeinstruct.tools.text.minhash import band_keys, meeting, signatures
-from opencodeinstruct.tools.text.ngrams import Hashes, WordHashes, hash_of, jaccard, shingles
+from opencodeinstruct.tools.text.ngrams import Hashes, WordHashes, hash_of, jaccards, shingles
 from opencodeinstruct.tools.text.words import normalised, tokens_of
 
 REASONS = {
     "exact_duplicate": "An earlier kept question is the same but for case and white space.",
     "near_duplicate": "An earlier kept question shares most of its runs of words.",
 }
+
+
+_FEW = 8  # candidates measured at first: mostly the first one is the twin
 
 
 class DedupSettings(BaseModel):
@@ -69,19 +74,41 @@ def _name(table: pa.Table, row: int) -> str:
     return str(named) if named else f"row {row}"
 
 
-def _similar(
-    rows: Sequence[int], sets: Sequence[Hashes], own: int, least: float
-) -> tuple[int, float] | None:
-    """The first of `rows` at least `least` similar to `own`, and how similar."""
-    size = len(sets[own])
-    for row in rows:
-        other = len(sets[row])
-        if min(size, other) < least * max(size, other):
-            continue  # no set can be that similar to one so much smaller
-        similarity = jaccard(sets[row], sets[own])
-        if similarity >= least:
-            return row, similarity
-    return None
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    row: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """The shingles and signatures of all texts, and how alike is too alike."""
+
+    sets: Sequence[Hashes]
+    signed: Hashes
+    threshold: float
+
+    def likely(self, own: int, others: Sequence[int]) -> list[int]:
+        """`others` but for those whose signatures rule it out, by five standard deviations."""
+        if len(others) <= _FEW:
+            return list(others)
+        rows = np.array(others)
+        estimate = (self.signed[rows] == self.signed[own]).mean(axis=1)
+        spread = math.sqrt(self.threshold * (1 - self.threshold) / self.signed.shape[1])
+        return [int(row) for row in rows[estimate >= self.threshold - 5 * spread]]
+
+    def first(self, own: int, others: Sequence[int]) -> _Alike | None:
+        """The first of `others` that is too like `own`; each is measured, none is guessed."""
+        start, size = 0, _FEW
+        likely = self.likely(own, others)
+        while start < len(likely):
+            block = likely[start : start + size]
+            found = jaccards(self.sets[own], [self.sets[row] for row in block])
+            alike = np.flatnonzero(found >= self.threshold)
+            if len(alike):
+                return _Alike(block[int(alike[0])], float(found[alike[0]]))
+            start, size = start + size, 4 * size
+        return None
 
 
 def dedup(table: pa.Table, settings: DedupSettings) -> Verdicts:
@@ -100,22 +127,21 @@ def dedup(table: pa.Table, settings: DedupSettings) -> Verdicts:
     ]
     signed = signatures(sets, settings.bands * settings.band_rows)
     keys = meeting(band_keys(signed, settings.bands)).tolist()
+    measure = _Measure(sets, signed, settings.threshold)
     kept = _KeptTexts()
     reasons: list[str | None] = [None] * len(texts)
     evidence: list[str | None] = [None] * len(texts)
     for place, row in enumerate(present):
         text = hash_of(whole[place])
         same = kept.exact.get(text)
-        alike = (
-            (same, 1.0)
-            if same is not None
-            else _similar(kept.near(keys[place]), sets, place, settings.threshold)
-        )
-        if alike is None:
+        if same is not None:
+            reasons[row], alike = "exact_duplicate", _Alike(same, 1.0)
+        elif (near := measure.first(place, kept.near(keys[place]))) is not None:
+            reasons[row], alike = "near_duplicate", near
+        else:
             kept.add(place, text, keys[place])
             continue
-        reasons[row] = "near_duplicate" if same is None else "exact_duplicate"
-        evidence[row] = f"{_name(table, present[alike[0]])} {alike[1]:.3f}"
+        evidence[row] = f"{_name(table, present[alike.row])} {alike.similarity:.3f}"
     return Verdicts(
         reasons=pa.array(reasons, pa.string()).dictionary_encode(),
         evidence=pa.array(evidence, pa.string()),

@@ -8,6 +8,7 @@ whatever the concurrency.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ from opencodeinstruct.tools.stages.question import (
 )
 from opencodeinstruct.tools.stages.screen import screen
 from opencodeinstruct.tools.text.json_answer import object_in
+from opencodeinstruct.tools.text.license import combined_license
 
 _WEIGHTS = {
     "add-constraint": 3.0,
@@ -67,6 +69,8 @@ class EvolveSettings(BaseModel):
             raise ValueError(f"{unknown[0]!r} is no mutation; there are {', '.join(MUTATIONS)}")
         if any(weight < 0 for weight in weights.values()) or not sum(weights.values()) > 0:
             raise ValueError("weights must not be negative, and one must be positive")
+        if not math.isfinite(sum(weights.values())):
+            raise ValueError("weights must be finite")
         return weights
 
 
@@ -86,7 +90,7 @@ class Slot:
         return {
             "domain": self.parents[0]["domain"],
             "seed_origin": self.parents[0].get("seed_origin"),
-            "license": _joint_license(self.parents),
+            "license": combined_license(parent.get("license") for parent in self.parents),
             "seed_ids": sorted({seed for parent in self.parents for seed in parent["seed_ids"]}),
             "parent_ids": [parent["id"] for parent in self.parents],
             "generation": self.generation,
@@ -217,13 +221,12 @@ async def _cross(slot: Slot, ask: Ask, prompts: Prompts, settings: EvolveSetting
     spent = with_cost(slot.child(), reading.answers)
     if isinstance(reading.value, Unreadable):
         return [_born(spent, reading.value, slot.operation, reading.answer.model)]
-    family = [
+    return [
         _born(child, question, slot.operation, reading.answer.model)
         for child, question in zip(
             [spent] + [slot.child()] * (len(reading.value) - 1), reading.value, strict=True
         )
     ]
-    return family
 
 
 def _offspring_schema(count: int) -> dict[str, Any]:
@@ -244,7 +247,8 @@ def _offspring_schema(count: int) -> dict[str, Any]:
 
 def _read_offspring(text: str, count: int) -> list[Question | Unreadable] | Unreadable:
     found = object_in(text)
-    problems = found.get("problems") if found is not None else None
+    problems = found.get("problems", found) if found is not None else None
+    problems = [problems] if isinstance(problems, dict) else problems  # one without its list
     if not isinstance(problems, list) or not problems:
         return Unreadable("not_json", text[:EVIDENCE])
     return [question_from(problem, text) for problem in problems[:count]]
@@ -254,13 +258,3 @@ def _born(row: Row, question: Question | Unreadable, operation: str, model: str)
     if isinstance(question, Unreadable):
         return Dropped(row, question.reason, question.evidence)
     return Kept(with_question(row, question, operation=operation, model=model))
-
-
-def _joint_license(parents: Sequence[Row]) -> str | None:
-    parts = {
-        part
-        for parent in parents
-        if parent.get("license")
-        for part in str(parent["license"]).split(" AND ")
-    }
-    return " AND ".join(sorted(parts)) or None

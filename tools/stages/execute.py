@@ -4,6 +4,7 @@ import json
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.outcome import Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Limits, Program, Run
 
@@ -23,13 +24,19 @@ class ExecuteSettings(BaseModel):
 
 
 async def execute(row: Row, run: Run, settings: ExecuteSettings) -> Outcome:
-    """Give `row` a verdict for each of its tests; whatever they say, the row is kept."""
+    """Give `row` a verdict for each of its tests; whatever they say, the row is kept.
+
+    Without any test the rates are null. `ServiceError` when `run` did not judge every test.
+    """
     tests = tuple(json.loads(row["unit_tests"]))
     program = Program(str(row["solution"]), tests, row["entry_point"], settings.limits())
     result = await run(program)
     verdicts = [verdict.verdict for verdict in result.verdicts]
+    if len(verdicts) != len(tests):
+        raise ServiceError(f"the sandbox judged {len(verdicts)} of {len(tests)} tests")
     passed = verdicts.count("pass")
     statuses = ["pass" if verdict == "pass" else "fail" for verdict in verdicts]
+    rate = passed / len(verdicts) if verdicts else None
     return Kept(
         {
             **row,
@@ -37,7 +44,7 @@ async def execute(row: Row, run: Run, settings: ExecuteSettings) -> Outcome:
             "tests_execution_status": json.dumps(statuses),
             "tests_passed": passed,
             "tests_total": len(verdicts),
-            "pass_rate": passed / len(verdicts),
-            "average_test_score": passed / len(verdicts),
+            "pass_rate": rate,
+            "average_test_score": rate,
         }
     )

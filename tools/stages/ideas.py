@@ -6,7 +6,9 @@ lists are ours; a draw is seeded, so that a run repeats.
 
 MUTATIONS = {
     "add-constraint": "add one new requirement of about ten words about {aspect}.",
-    "rare-requirement": "replace one common requirement by a rarer, more specific one about {aspect}.",
+    "rare-requirement": (
+        "replace one common requirement by a rarer, more specific one about {aspect}."
+    ),
     "more-reasoning": "make it need one more step of reasoning, which has to do with {aspect}.",
     "misleading-code": (
         "add a short piece of plausible but wrong Python code, and say that it is wrong and that "

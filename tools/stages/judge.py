@@ -89,9 +89,10 @@ def read_judgement(text: str) -> Judgement | Unreadable:
         part = found.get(criterion)
         score = _score(part.get("score") if isinstance(part, dict) else part)
         if score is None:
-            return Unreadable("no_judgement", f"{criterion}: {str(part)[:EVIDENCE]}")
+            return Unreadable("no_judgement", f"no score for {criterion}: {text[:EVIDENCE]}")
         said = part.get("justification") if isinstance(part, dict) else None
-        judgement[criterion] = {"score": score, "justification": str(said or "").strip()}
+        said = said.strip() if isinstance(said, str) else ""
+        judgement[criterion] = {"score": score, "justification": said}
     return judgement
 
 

@@ -5,6 +5,7 @@ cannot disagree about its name or arguments: 31% of audited rows of the publishe
 function at all.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,12 @@ from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.python_code import Signature, parse_signature
 
 _TEXT = {"type": "string"}
+
+# A private function of the seed's module, which the reader of the question never sees.
+_PRIVATE_NAME = re.compile(r"(?<!\w)_[a-z]\w*[^\W_](?!\w)")  # `_emphasis_` is none
+
+# What a model copies from the question that it is shown, and `question_of` adds itself.
+_SIGNATURE_LINE = re.compile(r"\n\s*Signature:[^\n]*\Z")
 
 ALGORITHMS = {"seed": "oss-instruct", "oss-instruct": "oss-instruct", "crossover": "self-instruct"}
 """`generation_algorithm` by operation; every other operation is a mutation: `evol-instruct`."""
@@ -40,8 +47,9 @@ def question_schema(*leading: str) -> dict[str, Any]:
 
 
 def question_of(problem: str, signature: Signature) -> Question:
-    """`problem` followed by the line that gives the signature."""
-    return Question(f"{problem.strip()}\n\nSignature: `{signature.text}`", signature)
+    """`problem` followed by the line that gives the signature, in place of one it ends with."""
+    problem = _SIGNATURE_LINE.sub("", f"\n{problem.strip()}").strip()
+    return Question(f"{problem}\n\nSignature: `{signature.text}`", signature)
 
 
 def read_question(text: str) -> Question | Unreadable:
@@ -59,8 +67,11 @@ def question_from(found: object, text: str) -> Question | Unreadable:
     signature = parse_signature(head) if isinstance(head, str) else None
     if signature is None:
         return Unreadable("bad_signature", str(head)[:EVIDENCE])
-    if signature.name not in problem:
+    if not re.search(rf"(?<!\w){re.escape(signature.name)}(?!\w)", problem):
         return Unreadable("function_not_named", f"{signature.name}: {problem[:EVIDENCE]}")
+    helper = _PRIVATE_NAME.search(problem)
+    if helper is not None and helper[0] not in signature.text:
+        return Unreadable("names_a_helper", f"{helper[0]}: {problem[:EVIDENCE]}")
     return question_of(problem, signature)
 
 

@@ -1,6 +1,7 @@
 """Screen newborn questions against the population: no copies, no paraphrases of a parent."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
 
@@ -41,4 +42,4 @@ def shared_words(child: str, parent: str) -> float:
 
 def _word_pairs(text: str) -> set[tuple[str, str]]:
     words = text.rsplit("\n\nSignature:", 1)[0].lower().split()
-    return set(zip(words, words[1:], strict=False))
+    return set(pairwise(words))

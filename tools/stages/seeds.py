@@ -158,6 +158,11 @@ def rejected(origin: str, reason: str, what: str, text: str = "") -> Dropped:
     return Dropped(row, reason, f"{origin}: {what}" if what else origin)
 
 
+def printable(name: str) -> str:
+    """`name` of a file as text that a column can hold: bytes that are no UTF-8 become `?`."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
 def bad_characters(text: str) -> str | None:
     """What a column of text cannot hold or a program should not: NUL, half a surrogate pair."""
     if "\0" in text:

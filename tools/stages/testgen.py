@@ -4,8 +4,10 @@ A tester that sees the solution ratifies its bugs, so by default it does not.
 """
 
 import ast
+import builtins
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +15,13 @@ from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Ask, Request, Sampling, seed_of
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable, ask_until_read, with_cost
-from opencodeinstruct.tools.text.python_code import assert_lines, calls, parse_python
+from opencodeinstruct.tools.text.python_code import (
+    assert_lines,
+    calls,
+    free_names,
+    parse_python,
+    unparsed,
+)
 
 
 class TestgenSettings(BaseModel):
@@ -35,8 +43,8 @@ async def testgen(
 ) -> Outcome:
     """Give `row` its tests in `unit_tests`, a JSON list of assert statements.
 
-    Each calls the entry point, none occurs twice, and no two contradict each other. Dropped as
-    `too_few_tests` when fewer than `at_least` are left.
+    Each calls the entry point and stands alone, none occurs twice, and no two contradict each
+    other. Dropped as `too_few_tests` when fewer than `at_least` are left.
     """
     name = str(row["entry_point"])
 
@@ -66,45 +74,111 @@ async def testgen(
 
 testgen.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test
 
+# Builtins that a test has no business with, and those that only `site` adds.
+_NOT_FOR_TESTS = {"input", "open", "print", "breakpoint"}
+_NOT_FOR_TESTS |= {"exit", "quit", "help", "copyright", "credits", "license"}
+_KNOWN_NAMES = frozenset(dir(builtins)) - _NOT_FOR_TESTS
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a test says of a call: it gives `expected`, or something true or false.
+
+    `expected` is a value where it can be read without running anything, else its code.
+    """
+
+    about: str
+    expected: object = None
+    truth: bool | None = None
+
+    def contradicts(self, other: "_Claim") -> bool:
+        """Whether no function can do what both say; they are about the same call."""
+        if self.truth is None and other.truth is None:
+            return self.expected != other.expected
+        own, its = self.truthiness(), other.truthiness()
+        return own is not None and its is not None and own != its
+
+    def truthiness(self) -> bool | None:
+        """Whether the call gives something true, where the test says so."""
+        if self.truth is not None or isinstance(self.expected, _Code):
+            return self.truth
+        return bool(self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    text: str
+
 
 def usable_tests(lines: list[str], name: str) -> list[str]:
     """Those of `lines` that can say something about the function `name`, in order.
 
-    Left out: a line that does not call it, one that holds whatever it returns (`f(x) == f(x)`,
-    `... or True`), a repeated one, and all that expect different results of one and the same call.
+    Left out: a line that does not call it, that uses a name that nobody defines, that holds
+    whatever it returns (`f(x) == f(x)`, `... or True`), a repeated one, and all that expect
+    different results of one and the same call.
     """
-    tests: dict[str, ast.Assert] = {}
+    tests: dict[str, ast.expr] = {}
     for line in lines:
         tree = parse_python(line)
         node = tree.body[0] if tree is not None and len(tree.body) == 1 else None
-        if isinstance(node, ast.Assert) and calls(node.test, name) and not _always_holds(node.test):
-            tests.setdefault(ast.unparse(ast.Assert(node.test)), node)
-    expected: dict[str, set[str]] = defaultdict(set)
-    for node in tests.values():
-        if (pair := _equality(node.test)) is not None:
-            expected[pair[0]].add(pair[1])
+        if isinstance(node, ast.Assert) and _is_usable(node.test, name):
+            text = unparsed(ast.Assert(node.test))
+            if text is not None and "\n" not in text:
+                tests.setdefault(text, node.test)
+    claims = {text: claim for text, test in tests.items() if (claim := _claim(test, name))}
+    by_call: dict[str, list[_Claim]] = defaultdict(list)
+    for claim in claims.values():
+        by_call[claim.about].append(claim)
     return [
         text
-        for text, node in tests.items()
-        if (pair := _equality(node.test)) is None or len(expected[pair[0]]) == 1
+        for text in tests
+        if text not in claims or not any(map(claims[text].contradicts, by_call[claims[text].about]))
     ]
 
 
-def _equality(test: ast.expr) -> tuple[str, str] | None:
-    """The two sides of `call == expected`, as text."""
-    if (
-        isinstance(test, ast.Compare)
-        and len(test.ops) == 1
-        and isinstance(test.ops[0], ast.Eq | ast.Is)
-    ):
-        return ast.unparse(test.left), ast.unparse(test.comparators[0])
+def _is_usable(test: ast.expr, name: str) -> bool:
+    text = unparsed(test)
+    used = free_names(text) if text is not None else None
+    return (
+        used is not None
+        and used <= _KNOWN_NAMES | {name}
+        and calls(test, name)
+        and not _always_holds(test)
+    )
+
+
+def _claim(test: ast.expr, name: str) -> _Claim | None:
+    """What `test` says of a call of `name`, on either side of `==` or `is`, or by itself."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
+            call, expected = (left, right) if calls(left, name) else (right, left)
+            if calls(expected, name):  # f(1) == f(2): either may be wrong
+                return None
+            return _Claim(ast.unparse(call), _value(expected))
+        case ast.Call():
+            return _Claim(ast.unparse(test), truth=True)
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Call() as call):
+            return _Claim(ast.unparse(call), truth=False)
     return None
 
 
+def _value(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        return _Code(ast.unparse(node))
+
+
 def _always_holds(test: ast.expr) -> bool:
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
-        return any(isinstance(value, ast.Constant) and value.value for value in test.values)
-    if isinstance(test, ast.Tuple):
-        return True
-    pair = _equality(test)
-    return pair is not None and pair[0] == pair[1]
+    match test:
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return any(isinstance(value, ast.Constant) and value.value for value in values)
+        case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():  # `assert (f(x) == 1, "message")`
+            return True
+        case ast.Lambda() | ast.GeneratorExp() | ast.JoinedStr():
+            return True
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            sides = {ast.unparse(side) for side in (left, *others)}
+            holding = ast.Eq | ast.Is | ast.LtE | ast.GtE
+            return len(sides) == 1 and all(isinstance(op, holding) for op in ops)
+    return False

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 UNKNOWN = "NOASSERTION"
 """SPDX's own word for "nobody said"."""
 
-_EXPRESSION = re.compile(
-    r"\(?[A-Za-z0-9][A-Za-z0-9.+:-]*\)?(?: (?:AND|OR|WITH) \(?[A-Za-z0-9][A-Za-z0-9.+:-]*\)?)*"
-)
+_NAME = r"\(?(?!(?:AND|OR|WITH)\b)[A-Za-z0-9][A-Za-z0-9.+:-]*\)?"
+_EXPRESSION = re.compile(rf"{_NAME}(?: (?:AND|OR|WITH) {_NAME})*")
 
 
 def is_expression(text: str) -> bool:

@@ -68,7 +68,16 @@ def shingles(words: Sequence[str], whole: str, size: int, hashes: WordHashes) ->
     return np.unique(ngram_hashes(hashes.array(words), size))
 
 
+def jaccards(own: Hashes, others: Sequence[Hashes]) -> NDArray[np.float64]:
+    """Of `own` and each of `others`, non-empty sorted sets: what they share over all they have."""
+    sizes = np.array([len(one) for one in others])
+    values = np.concatenate(others)
+    places = np.minimum(np.searchsorted(own, values), len(own) - 1)
+    starts = np.cumsum(sizes) - sizes
+    shared = np.add.reduceat((own[places] == values).astype(np.int64), starts)
+    return np.asarray(shared / (len(own) + sizes - shared), np.float64)
+
+
 def jaccard(first: Hashes, second: Hashes) -> float:
-    """Shared over all of two sorted arrays of distinct hashes, 0..1."""
-    shared = len(np.intersect1d(first, second, assume_unique=True))
-    return shared / (len(first) + len(second) - shared)
+    """Shared over all of two sorted non-empty sets, 0..1."""
+    return float(jaccards(first, [second])[0])

@@ -4,18 +4,24 @@ import ast
 import builtins
 import keyword
 import re
-import textwrap
+import symtable
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-_FENCE = re.compile(
-    r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n"
-    r"(?P<body>.*?)(?:^[ \t]*(?P=mark)[ \t]*$|\Z)",
-    re.DOTALL | re.MULTILINE,
-)
-_PYTHON_TAGS = frozenset({"", "python", "py", "python3", "python2", "pycon"})
-_LONGEST = 200_000  # characters of an answer looked at
+from opencodeinstruct.tools.text.demonstration import is_main, without_demonstration
+from opencodeinstruct.tools.text.fences import Block, fenced_blocks, lines_of, spans
+from opencodeinstruct.tools.text.functions import is_stub
+
+_PYTHON_TAG = re.compile(r"(?:i?py(?:thon)?[\d.]*|pycon)?")
 _DEEPEST = 10_000  # characters of one line of code; past that it is no solution
+_TRIES = 2000  # pieces of a block that does not parse, tried as an assert statement
+_CONTINUED = 20  # lines over which one assert of such a block may run
+
+_NAMED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+# What `ast` and `compile` raise for text that is no Python, or too deep or too large to be.
+_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,15 @@ def parse_python(code: str) -> ast.Module | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a model's "\d" is its business
             return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _NOT_PYTHON:
+        return None
+
+
+def unparsed(node: ast.AST) -> str | None:
+    """`node` as code, or None where Python cannot write it: too deep, or a number too long."""
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError, MemoryError):
         return None
 
 
@@ -44,21 +58,30 @@ def parse_signature(text: str) -> Signature | None:
 
     Not usable: no function head, more than one, no argument, or the name of a builtin.
     """
-    head = text.strip().strip("`").strip().rstrip(",").strip()
-    head = head.removeprefix("python").strip()
-    if head and not head.startswith(("def ", "async def ")):
-        head = f"def {head}"
-    head = head.split("\n")[0].removesuffix("...").rstrip().removesuffix(":").rstrip(" ,")
-    tree = parse_python(f"{head}: ...")
-    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
+    function = _function_head(text)
+    if function is None:
         return None
-    function = tree.body[0]
     arguments = tuple(argument.arg for argument in _arguments(function))
     if not arguments or hasattr(builtins, function.name) or keyword.issoftkeyword(function.name):
         return None
-    function.body = [ast.Expr(ast.Constant(...))]
-    one_line = ast.unparse(function).split("\n")[0].removesuffix(":")
-    return Signature(function.name, arguments, one_line)
+    function.body, function.decorator_list = [ast.Expr(ast.Constant(...))], []
+    one_line = unparsed(function)
+    if one_line is None:
+        return None
+    return Signature(function.name, arguments, one_line.split("\n")[0].removesuffix(":"))
+
+
+def _function_head(text: str) -> ast.FunctionDef | None:
+    head = re.sub(r"\A(?:python\s)?\s*", "", text.strip().strip("`"))
+    if head and not head.startswith(("def ", "async ", "@")):
+        head = f"def {head}"
+    bare = head.strip().removesuffix("...").rstrip(" \t\n.,:;")
+    for form in (head, f"{bare}: ..."):  # with a body, as in an editor, or without
+        tree = parse_python(form)
+        if tree is not None:
+            one = tree.body[0] if len(tree.body) == 1 else None
+            return one if isinstance(one, ast.FunctionDef) else None
+    return None
 
 
 def _arguments(function: ast.FunctionDef) -> list[ast.arg]:
@@ -73,82 +96,146 @@ def code_blocks(text: str) -> list[str]:
     A fence that is never closed runs to the end: the answer was cut. Blocks tagged as another
     language are left out.
     """
-    text = text[:_LONGEST].replace("\r\n", "\n")
-    return [
-        textwrap.dedent(match["body"])
-        for match in _FENCE.finditer(text)
-        if match["language"].lower() in _PYTHON_TAGS
-    ]
+    return [block.body for block in fenced_blocks(text) if _is_python(block)]
+
+
+def _is_python(block: Block) -> bool:
+    return _PYTHON_TAG.fullmatch(block.tag) is not None
 
 
 def code_block_defining(text: str, name: str) -> str | None:
     """The first block of `text` that parses and defines `name` at top level, or None.
 
-    Text without any fence is taken as code. Demonstrations (prints, calls, asserts, a `__main__`
-    part) at the block's top level are cut out; everything else stays as it was written.
+    Text without any fence is taken as code. A definition without a body (`...`) is only taken when
+    there is no other. Demonstrations (prints, calls, asserts, a `__main__` part) at the block's top
+    level are cut out; everything else stays as it was written.
     """
-    for block in code_blocks(text) or [text[:_LONGEST]]:
-        tree = parse_python(block)
-        if tree is not None and name in defined_names(tree):
-            return without_demonstration(block, tree)
-    return None
+    stub = None
+    for block in _possible_blocks(text):
+        tree = parse_python(block) if name in block else None
+        if tree is None or name not in defined_names(tree):
+            continue
+        code = without_demonstration(block, tree, name)
+        code = code if parse_python(code) is not None else block
+        if not any(_is_stub_of(node, name) for node in tree.body):
+            return code
+        stub = stub or code
+    return stub
+
+
+def _possible_blocks(text: str) -> Iterator[str]:
+    yield from code_blocks(text) or ["\n".join(lines_of(text))]
+    yield from (block.body for block in spans(text) if _is_python(block))
+
+
+def _is_stub_of(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name == name and is_stub(node)
 
 
 def defined_names(tree: ast.Module) -> set[str]:
     """Names that functions, classes and plain assignments of the top level of `tree` bind."""
     names: set[str] = set()
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(node, _NAMED):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
             names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
     return names
-
-
-def without_demonstration(code: str, tree: ast.Module) -> str:
-    """`code` without the top-level statements that only show it at work."""
-    lines = code.split("\n")
-    for node in tree.body:
-        if _demonstrates(node) and node.end_lineno is not None:
-            for index in range(node.lineno - 1, node.end_lineno):
-                lines[index] = ""
-    kept = "\n".join(lines).strip("\n") + "\n"
-    return kept if parse_python(kept) is not None else code
-
-
-def _demonstrates(node: ast.stmt) -> bool:
-    if isinstance(node, ast.Assert):
-        return True
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Call)
-    if isinstance(node, ast.If):
-        return "__name__" in ast.unparse(node.test)
-    return False
 
 
 def assert_lines(text: str) -> list[str]:
     """The assert statements of `text`, each on one line, in order; nothing else.
 
-    They are looked for in its fenced blocks, or in the whole text where there is no fence. A block
-    that does not parse as a whole (it was cut, say) is read line by line.
+    They are looked for in its fenced blocks, or in the whole text where there is no fence: at the
+    top level, in functions and in a `__main__` part, but not where they hold only under a
+    condition. One that uses a variable of its block is left out: on its own it means nothing. A
+    block that does not parse as a whole (it was cut, say) is read line by line.
     """
     found: list[str] = []
-    for block in code_blocks(text) or [text[:_LONGEST]]:
+    for block in code_blocks(text) or ["\n".join(lines_of(text))]:
         tree = parse_python(block)
-        trees = [tree] if tree is not None else _line_by_line(block)
+        trees = [tree] if tree is not None else _asserts_of_broken(block.split("\n"))
         for part in trees:
-            found.extend(ast.unparse(node) for node in ast.walk(part) if _is_plain_assert(node))
-    return [line for line in found if "\n" not in line]
+            found.extend(_self_contained(part))
+    return found
 
 
-def _is_plain_assert(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assert)
+def _self_contained(tree: ast.Module) -> Iterator[str]:
+    asserts = list(_unconditional(tree.body))
+    within = {id(part) for node in asserts for part in ast.walk(node)}
+    variables = {
+        bound for part in ast.walk(tree) if id(part) not in within for bound in _bound(part)
+    }
+    for node in asserts:
+        line = unparsed(node)
+        test = unparsed(node.test)
+        if line is None or test is None or "\n" in line:
+            continue
+        if variables.isdisjoint(free_names(test) or ()):
+            yield line
 
 
-def _line_by_line(block: str) -> list[ast.Module]:
-    lines = (line.strip().lstrip("-*0123456789.) ") for line in block.split("\n"))
-    trees = (parse_python(line) for line in lines if line.startswith("assert"))
-    return [tree for tree in trees if tree is not None]
+def _unconditional(body: list[ast.stmt]) -> Iterator[ast.Assert]:
+    for node in body:
+        if isinstance(node, ast.Assert):
+            yield node
+        elif isinstance(node, _NAMED) or (isinstance(node, ast.If) and is_main(node)):
+            yield from _unconditional(node.body)
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The variable that `node`, a single node, binds: not functions, classes and imports."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        yield node.name
+
+
+def _asserts_of_broken(lines: list[str]) -> Iterator[ast.Module]:
+    tries = 0
+    for number, line in enumerate(lines):
+        piece = line.strip().lstrip("-*0123456789.) `").rstrip("`")
+        if not piece.startswith("assert"):
+            continue
+        for following in [*lines[number + 1 : number + 1 + _CONTINUED], ""]:
+            tries += 1
+            tree = parse_python(piece) if tries <= _TRIES else None
+            if tree is not None:
+                yield tree
+            if tree is not None or not _is_open(piece) or following.lstrip().startswith("assert"):
+                break
+            piece = f"{piece}\n{following}"
+
+
+def _is_open(piece: str) -> bool:
+    return sum(map(piece.count, "([{")) > sum(map(piece.count, ")]}"))
+
+
+def free_names(code: str) -> frozenset[str] | None:
+    """The names that the statement `code` takes from outside; None where it does not compile."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(code, "<test>", "exec", dont_inherit=True)
+            top = symtable.symtable(code, "<test>", "exec")
+    except _NOT_PYTHON:
+        return None
+    own = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned()}
+    names: set[str] = set()
+    tables = [top]
+    while tables:
+        table = tables.pop()
+        tables.extend(table.get_children())
+        names.update(
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_referenced() and (table is top or symbol.is_global())
+        )
+    return frozenset(names - own)
 
 
 def calls(tree: ast.AST, name: str) -> bool:

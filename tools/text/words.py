@@ -19,10 +19,10 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _WORD = re.compile(rf"[{_SPACELESS}]|(?:[^\W_{_SPACELESS}]|[{_MARKS}{_INVISIBLE}])+")
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
 _BLANK = re.compile(r"\s+")
-_OPERATOR_OR_WORD = re.compile(
-    # Hyphens and asterisks are mostly prose and Markdown: they count only between two operands.
-    rf"[+/%<>=&|^]|(?<=[\w)\]] )[-*](?= [\w(\[])|(?<=\w)\*(?=\w)|{_WORD.pattern}"
-)
+# Hyphens and asterisks are mostly prose and Markdown: they count only between two operands.
+_OPERATOR = r"[+/%<>=&|^]|(?<=[\w)\]] )[-*](?= [\w(\[])|(?<=\w)\*(?=\w)"
+_ASCII_TOKEN = re.compile(f"{_ASCII_WORD.pattern}|{_OPERATOR}")
+_TOKEN = re.compile(f"{_WORD.pattern}|{_OPERATOR}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def words_with_places(text: str) -> list[Word]:
 
 def tokens_of(text: str) -> list[str]:
     """The words of `text` and the operators between them: `a + b` is not `a - b`."""
-    return [token for found in _OPERATOR_OR_WORD.findall(text) if (token := _compared(found))]
+    if text.isascii():
+        return _ASCII_TOKEN.findall(text.lower())
+    return [token for found in _TOKEN.findall(text) if (token := _compared(found))]
 
 
 def normalised(text: str) -> str:

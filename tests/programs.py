@@ -1,0 +1,72 @@
+"""Programs for the sandbox's tests, and a look at what they leave behind."""
+
+import asyncio
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from opencodeinstruct.tools.ports import Limits, Program, RunResult
+from opencodeinstruct.tools.sandbox import Sandbox
+
+SHORT = Limits(cpu_seconds=0.5, wall_seconds=2.0, memory_mib=256)
+ADD = "def add(a, b):\n    return a + b\n"
+
+
+class Open:
+    """A sandbox that is open, for tests that are no coroutines."""
+
+    def __init__(self, runner: asyncio.Runner, sandbox: Sandbox) -> None:
+        self._runner, self._sandbox = runner, sandbox
+
+    def result(self, code: str, *tests: str, limits: Limits = SHORT) -> RunResult:
+        """What the sandbox says about one program."""
+        return self._runner.run(self._sandbox(Program(code, tests, limits=limits)))
+
+    def verdicts(self, code: str, *tests: str, limits: Limits = SHORT) -> list[str]:
+        """The verdicts alone."""
+        return [verdict.verdict for verdict in self.result(code, *tests, limits=limits).verdicts]
+
+
+@contextmanager
+def opened() -> Iterator[Open]:
+    """A sandbox until the block ends."""
+    with asyncio.Runner() as runner:
+        sandbox = Sandbox(workers=1)
+        runner.run(sandbox.__aenter__())
+        yield Open(runner, sandbox)
+        runner.run(sandbox.__aexit__(None, None, None))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of orphaned descendants, so that `descendants` finds them."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def descendants() -> list[str]:
+    """The command lines of all live processes below this one."""
+    parents, names = {}, {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                names[int(folder.name)] = (folder / "cmdline").read_text()
+            except OSError:
+                continue
+            parents[int(folder.name)] = int(fields[1])
+    below, found = {os.getpid()}, True
+    while found:
+        more = {pid for pid, parent in parents.items() if parent in below} - below
+        below, found = below | more, bool(more)
+    return [names[pid] for pid in below - {os.getpid()}]
+
+
+def nothing_is_left() -> bool:
+    """Whether all processes below this one end; orphans among them count."""
+    for _ in range(500):
+        if not descendants():
+            return True
+        time.sleep(0.02)
+    return False

@@ -1,0 +1,244 @@
+"""The journal: no answer is lost, none is paid for twice, and never do two runs share one."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opencodeinstruct.builder.errors import ProjectError, RowError, RunFolderError
+from opencodeinstruct.tools.llm.journal import Journal, is_reusable, request_text
+from opencodeinstruct.tools.ports import Answer, Message, Request, Role, Sampling
+
+
+def question(
+    text: str = "hello", *, max_tokens: int = 100, role: Role = "solver", **changed: Any
+) -> Request:
+    sampling = Sampling(max_tokens=max_tokens, temperature=changed.pop("temperature", 0.7))
+    return Request(role, (Message("user", text),), sampling, **{"seed": 1, **changed})
+
+
+def record(path: Path, *pairs: tuple[Request, Answer], model: str = "m") -> None:
+    async def main(journal: Journal) -> None:
+        await asyncio.gather(*[journal.record(model, request, a) for request, a in pairs])
+
+    with Journal(path) as journal:
+        asyncio.run(main(journal))
+
+
+def recalled(path: Path, request: Request, model: str = "m") -> Answer | None:
+    with Journal(path) as journal:
+        return journal.recall(model, request)
+
+
+@given(text=st.text(), prompt=st.integers(0, 2**31 - 1) | st.none())
+def test_an_answer_comes_back_as_it_was_recorded(
+    tmp_path_factory: pytest.TempPathFactory, text: str, prompt: int | None
+) -> None:
+    path = tmp_path_factory.mktemp("run") / "journal.sqlite"
+    answer = Answer(text, "m-v2", "stop", prompt, 3)
+    record(path, (question(), answer))
+    assert recalled(path, question()) == answer
+
+
+@pytest.mark.parametrize(
+    ("other", "model", "found"),
+    [
+        (question(role="judge"), "m", True),  # who asks does not matter
+        (question(schema=None), "m", True),
+        (question(), "m2", False),
+        (question("hello "), "m", False),
+        (question(seed=2), "m", False),
+        (question(temperature=0.8), "m", False),
+        (question(schema={"type": "object"}), "m", False),
+        (
+            Request("solver", (Message("system", "hello"),), Sampling(max_tokens=100), seed=1),
+            "m",
+            False,
+        ),
+    ],
+)
+def test_what_is_asked_decides_which_answer_is_found(
+    tmp_path: Path, other: Request, model: str, found: bool
+) -> None:
+    record(tmp_path / "j", (question(), Answer("yes", "m")))
+    assert (recalled(tmp_path / "j", other, model) is not None) == found
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "tokens", "recorded", "wanted", "reusable"),
+    [
+        ("stop", 50, 100, 100, True),
+        ("stop", 50, 100, 50, True),  # it fits
+        ("stop", 50, 100, 49, False),  # it would have been cut
+        ("stop", 50, 100, 200, True),
+        ("stop", None, 100, 200, True),
+        ("stop", None, 100, 50, False),  # nobody knows whether it fits
+        ("length", 100, 100, 100, True),
+        ("length", 100, 100, 200, False),  # more could have come
+        ("length", 100, 100, 50, False),
+        ("content_filter", 10, 100, 100, True),  # whatever it is, it is not paid for twice
+        ("content_filter", 10, 100, 200, False),
+    ],
+)
+def test_a_change_of_max_tokens_asks_again_only_where_the_answer_could_differ(
+    finish_reason: str, tokens: int | None, recorded: int, wanted: int, reusable: bool
+) -> None:
+    answer = Answer("text", "m", finish_reason, 1, tokens)
+    assert is_reusable(answer, recorded, wanted) == reusable
+
+
+def test_answers_under_two_limits_are_both_kept_and_the_one_under_the_same_limit_preferred(
+    tmp_path: Path,
+) -> None:
+    short, long = Answer("sh", "m", "length", 1, 2), Answer("long", "m", "stop", 1, 9)
+    record(tmp_path / "j", (question(max_tokens=2), short), (question(max_tokens=9), long))
+    assert recalled(tmp_path / "j", question(max_tokens=2)) == short
+    assert recalled(tmp_path / "j", question(max_tokens=9)) == long
+    assert recalled(tmp_path / "j", question(max_tokens=99)) == long
+    assert recalled(tmp_path / "j", question(max_tokens=5)) is None
+
+
+def test_statistics_count_answers_tokens_and_recalls(tmp_path: Path) -> None:
+    pairs = [(question(str(n)), Answer("x", "m", "stop", 10, None if n else 4)) for n in range(3)]
+    record(tmp_path / "j", *pairs)
+    with Journal(tmp_path / "j") as journal:
+        assert journal.recall("m", question("0")) is not None
+        assert journal.recall("m", question("7")) is None
+        found = journal.statistics()
+    assert (found.answers, found.prompt_tokens, found.completion_tokens, found.hits) == (
+        3,
+        30,
+        4,
+        1,
+    )
+
+
+def test_a_person_can_read_the_requests_with_any_sqlite_tool(tmp_path: Path) -> None:
+    record(tmp_path / "j", (question("Schöne Grüße"), Answer("x", "m")))
+    connection = sqlite3.connect(tmp_path / "j")
+    ((text,),) = connection.execute("SELECT request FROM answers").fetchall()
+    connection.close()
+    assert "Schöne Grüße" in text
+    assert json.loads(text)["messages"] == [["user", "Schöne Grüße"]]
+
+
+def test_exported_answers_replay_in_another_journal_which_keeps_its_own(tmp_path: Path) -> None:
+    pairs = [(question(f"q{n}", schema={"b": 1, "a": n}), Answer(f"a{n}", "m")) for n in range(5)]
+    record(tmp_path / "j", *pairs, (question("\ud800"), Answer("s", "m")))
+    lines = tmp_path / "answers.jsonl"
+    with Journal(tmp_path / "j") as journal:
+        lines.write_text("".join(line + "\n" for line in journal.export_lines()))
+    record(tmp_path / "k", (pairs[0][0], Answer("own", "m")))
+    with Journal(tmp_path / "k") as journal:
+        assert journal.import_lines(lines) == 6
+        assert journal.recall("m", pairs[0][0]) == Answer("own", "m")
+        assert [journal.recall("m", request) for request, _ in pairs[1:]] == [
+            a for _, a in pairs[1:]
+        ]
+        assert journal.recall("m", question("\ud800")) == Answer("s", "m")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        "7",
+        "{}",
+        '{"request": 3}',
+        '{"request": {}, "text": 3, "model": "m", "finish_reason": "stop", '
+        '"prompt_tokens": null, "completion_tokens": null, "max_tokens": 1}',
+        '{"request": {}, "text": "", "model": "m", "finish_reason": "stop", '
+        '"prompt_tokens": 1e99, "completion_tokens": null, "max_tokens": 1}',
+        '{"request": {}, "text": "", "model": "m", "finish_reason": "stop", '
+        '"prompt_tokens": null, "completion_tokens": null, "max_tokens": null}',
+        "\udcff",
+    ],
+)
+def test_a_bad_line_to_import_is_named_and_nothing_is_imported(tmp_path: Path, line: str) -> None:
+    record(tmp_path / "j", (question(), Answer("x", "m")))
+    lines = tmp_path / "answers.jsonl"
+    with Journal(tmp_path / "j") as journal:
+        good = next(journal.export_lines())
+        lines.write_bytes(f"{good}\n{line}\n".encode("utf-8", "surrogateescape"))
+    with Journal(tmp_path / "k") as journal:
+        with pytest.raises(RowError, match=r"answers\.jsonl:2: not a recorded answer"):
+            journal.import_lines(lines)
+        assert journal.statistics().answers == 0
+
+
+def a_text_file(path: Path) -> None:
+    path.write_text("notes of mine\n" * 100)
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def another_database(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE pets (name)")
+    connection.close()
+
+
+def a_journal_of_the_future(path: Path) -> None:
+    record(path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+
+
+def a_torn_journal(path: Path) -> None:
+    record(path, *[(question(str(n)), Answer("x" * 3000, "m")) for n in range(20)])
+    with path.open("r+b") as file:
+        file.truncate(5000)
+
+
+@pytest.mark.parametrize(
+    "made", [a_text_file, a_folder, another_database, a_journal_of_the_future, a_torn_journal]
+)
+def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(
+    tmp_path: Path, made: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    made(path)
+    before = path.read_bytes() if path.is_file() else b""
+    with pytest.raises(RunFolderError, match=r"journal\.sqlite"):
+        recalled(path, question("1"))
+    assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+@pytest.mark.parametrize("size", [0, None])
+def test_an_empty_file_of_a_run_killed_at_its_start_becomes_a_journal(
+    tmp_path: Path, size: int | None
+) -> None:
+    path = tmp_path / "deep" / "folder" / "journal.sqlite"
+    if size is not None:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    record(path, (question(), Answer("x", "m")))
+    assert recalled(path, question()) == Answer("x", "m")
+
+
+def test_a_folder_that_cannot_be_written_is_a_project_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProjectError, match="journal"):
+        recalled(tmp_path / "file" / "journal", question())
+
+
+def test_many_answers_share_their_commits(tmp_path: Path) -> None:
+    """5,000 answers at once: a commit for each would take minutes on a slow disk."""
+    record(tmp_path / "j", *[(question(str(n)), Answer("x" * 800, "m")) for n in range(5000)])
+    with Journal(tmp_path / "j") as journal:
+        assert journal.statistics().answers == 5000
+
+
+def test_the_request_text_does_not_depend_on_the_order_of_a_schema() -> None:
+    one, other = question(schema={"a": 1, "b": [2]}), question(schema={"b": [2], "a": 1})
+    assert request_text("m", one) == request_text("m", other)

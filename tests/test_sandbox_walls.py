@@ -1,0 +1,305 @@
+"""The sandbox: what a program cannot do to the machine, and what is not left of it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from opencodeinstruct.builder.errors import Missing, ServiceError
+from opencodeinstruct.builder.schema import VERDICTS
+from opencodeinstruct.tools.ports import Limits, Program
+from opencodeinstruct.tools.sandbox import Sandbox, check_walls, describe
+from opencodeinstruct.tools.sandbox.check import advice
+from opencodeinstruct.tools.sandbox.walls import find_bwrap
+from tests.programs import ADD, Open, adopt_orphans, descendants, nothing_is_left, opened
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Open]:
+    with opened() as box:
+        yield box
+
+
+WALL_CASES = [
+    ("/etc/passwd", "open('/etc/passwd')", "FileNotFoundError"),
+    ("the home folder", f"os.listdir({str(Path.home() / '.cache')!r})", "FileNotFoundError"),
+    ("this file", f"open({str(Path(__file__))!r})", "FileNotFoundError"),
+    ("/proc", "os.listdir('/proc')", "FileNotFoundError"),
+    ("a write to the root", "open('/x', 'w')", "OSError: [Errno 30]"),
+    ("a write to /dev", "open('/dev/x', 'w')", "OSError: [Errno 30]"),
+    ("a write to the library", "open(os.__file__, 'a')", ("OSError", "PermissionError")),
+    ("a large file", "open('/tmp/x', 'wb').write(bytes(1 << 27))", "OSError: [Errno 27]"),
+    ("a server elsewhere", "connect(('192.0.2.1', 80))", "OSError: [Errno 101]"),
+    ("a name server", "socket.getaddrinfo('localhost.test', 80)", "gaierror"),
+    ("another user", "os.setuid(0)", "PermissionError"),
+    ("third-party packages", "__import__('pytest')", "ModuleNotFoundError"),
+    ("this project", "__import__('opencodeinstruct')", "ModuleNotFoundError"),
+    ("a shell", "os.execv('/bin/sh', ['sh'])", "FileNotFoundError"),
+    ("other processes", "os.kill(1, 0) or os.kill(99999, 9)", "ProcessLookupError"),
+]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "refusal"), [pytest.param(*case, id=name) for name, *case in WALL_CASES]
+)
+def test_a_program_cannot_reach(
+    sandbox: Open, attempt: str, refusal: str | tuple[str, ...]
+) -> None:
+    code = (
+        "import os, socket\n"
+        "def connect(address):\n    socket.socket().connect(address)\n    return True"
+    )
+    verdict = sandbox.result(code, f"assert ({attempt},)").verdicts[0]
+    assert verdict.verdict == "error"
+    assert (verdict.exception or "").startswith(refusal)
+
+
+def test_the_environment_is_none_of_ours() -> None:
+    script = (
+        "from tests.programs import opened\nwith opened() as box:\n"
+        "    verdicts = box.verdicts('import os', 'assert \"SECRET\" not in os.environ')\n"
+        "    raise SystemExit(verdicts != ['pass'])"
+    )
+    environment = {**os.environ, "SECRET": "x"}
+    root = Path(__file__).parents[1]
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, cwd=root)
+
+
+def test_deleting_everything_deletes_nothing_of_ours(sandbox: Open, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("still here")
+    code = (
+        "import os, shutil\ndef f():\n    shutil.rmtree('/', ignore_errors=True)\n"
+        f"    shutil.rmtree({str(tmp_path)!r}, ignore_errors=True)\n    return True"
+    )
+    assert sandbox.verdicts(code, "assert f()", "assert f()", limits=Limits()) == ["pass", "pass"]
+    assert kept.read_text() == "still here"
+    assert Path(os.__file__).exists() and Path(sys.executable).exists()
+
+
+def test_a_program_finds_an_empty_tmp_and_its_files_do_not_outlive_it(sandbox: Open) -> None:
+    code = "import os\nseen = os.listdir('/tmp')\nopen('/tmp/opencodeinstruct-mark', 'w').close()"
+    for _ in range(2):
+        assert sandbox.verdicts(code, "assert seen == []") == ["pass"]
+    assert not Path("/tmp/opencodeinstruct-mark").exists()
+
+
+def test_tmp_is_small(sandbox: Open) -> None:
+    code = (
+        "def f():\n    for n in range(8):\n"
+        "        with open(f'/tmp/{n}', 'wb') as file: file.write(bytes(20 << 20))"
+    )
+    assert "[Errno 28]" in (sandbox.result(code, "assert f()").verdicts[0].exception or "")
+
+
+LEFTOVER_CASES = [
+    ("a fork bomb", "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"),
+    (
+        "a daemon",
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        time.sleep(600)\n    os._exit(0)",
+    ),
+    (
+        "a child that holds the verdict pipe",
+        "import os, time\nif os.fork() == 0:\n    time.sleep(600)\nos._exit(0)",
+    ),
+    ("a stopped process", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"),
+    ("a kill of all", "import os, signal\nos.kill(-1, 9)\nos.kill(1, 9)\nos.kill(1, 19)"),
+    (
+        "an interrupt of the driver",
+        "import os, signal\nfor n in (1, 2, 3, 13, 14, 15): os.kill(1, n)",
+    ),
+]
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=reason) for reason, code in LEFTOVER_CASES])
+def test_nothing_is_left_of(sandbox: Open, code: str) -> None:
+    adopt_orphans()
+    verdicts = sandbox.verdicts(code, "assert True", "assert True")
+    assert len(verdicts) == 2 and set(verdicts) <= set(VERDICTS)
+    assert nothing_is_left()
+
+
+def test_processes_left_by_one_program_do_not_reach_the_next(sandbox: Open) -> None:
+    bomb = "import os, time\nfor _ in range(20):\n    if os.fork() == 0: time.sleep(600)"
+    assert sandbox.verdicts(bomb, "assert True") == ["pass"]
+    assert sandbox.verdicts(bomb, "assert True") == ["pass"]
+
+
+def test_cancelling_a_call_kills_its_program() -> None:
+    adopt_orphans()
+
+    async def scenario() -> None:
+        async with Sandbox(workers=1) as sandbox:
+            program = Program("while True: pass", ("assert True",), limits=Limits(600, 600))
+            call = asyncio.create_task(sandbox(program))
+            while not any("sandbox.inside" in line for line in descendants()):
+                await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert nothing_is_left()
+            again = await sandbox(Program(ADD, ("assert add(1, 1) == 2",)))
+            assert again.verdicts[0].verdict == "pass"
+
+    asyncio.run(scenario())
+
+
+def test_closing_the_sandbox_ends_what_still_runs() -> None:
+    adopt_orphans()
+
+    async def scenario() -> None:
+        async with Sandbox(workers=2) as sandbox:
+            endless = Program("while True: pass", ("assert True",), limits=Limits(600, 600))
+            calls = [asyncio.create_task(sandbox(endless)) for _ in range(4)]
+            await asyncio.sleep(0.1)
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(result) for result in results] == [ServiceError] * 4
+        with pytest.raises(ServiceError, match="not open"):
+            await sandbox(endless)
+
+    asyncio.run(scenario())
+    assert nothing_is_left()
+
+
+def test_killing_the_pipeline_kills_its_programs(sandbox: Open) -> None:
+    adopt_orphans()
+    script = (
+        "from tests.test_sandbox import *\n"
+        "print('ready', flush=True)\n"
+        "sandbox.result('while True: pass', 'assert True', limits=Limits(600, 600))"
+    )
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE
+    ) as pipeline:
+        assert pipeline.stdout is not None and pipeline.stdout.readline() == b"ready\n"
+        while not any("sandbox.inside" in line for line in descendants()):
+            time.sleep(0.01)
+        pipeline.send_signal(signal.SIGKILL)
+    while descendants():
+        os.waitpid(-1, 0)  # what was adopted ends by itself
+
+
+def test_no_more_programs_run_at_once_than_there_are_workers() -> None:
+    async def scenario() -> None:
+        async with Sandbox(workers=2) as sandbox:
+            program = Program("import time; time.sleep(0.2)", ("assert True",))
+            calls = [asyncio.create_task(sandbox(program)) for _ in range(6)]
+            most = 0
+            while not all(call.done() for call in calls):
+                running = sum("--unshare-pid" in line for line in descendants())
+                most = max(most, running)
+                await asyncio.sleep(0.01)
+            assert (
+                0 < most <= 4
+            )  # for each of two workers bubblewrap, and its child until it starts
+
+    asyncio.run(scenario())
+
+
+def script_at(path: Path, text: str) -> Path:
+    """An executable shell script."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+BROKEN_CASES = [
+    ("it fails", "echo no namespaces >&2; exit 1", "no namespaces"),
+    ("it says nothing", "exit 0", "it said nothing"),
+    (
+        "it builds no walls",
+        'while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+        "it failed before it had begun",
+    ),
+    (
+        "it leaves the network open",
+        'for a; do shift; [ "$a" = --unshare-net ] || set -- "$@" "$a"; done; exec BWRAP "$@"',
+        "the network can be reached",
+    ),
+    (
+        "it shows the files of /etc",
+        'for a; do shift; [ "$a" = --remount-ro ] && [ "$1" = / ] && set -- "$@" --ro-bind /etc '
+        '/etc; set -- "$@" "$a"; done; exec BWRAP "$@"',
+        "private files can be read",
+    ),
+    (
+        "it leaves a folder writable",
+        'for a; do shift; [ "$a" = --remount-ro ] && [ "$1" = / ] && set -- "$@" --perms 1777 '
+        '--tmpfs /dev --dev-bind /dev/null /dev/null; set -- "$@" "$a"; done; exec BWRAP "$@"',
+        "files outside of /tmp can be written",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [pytest.param(*case, id=reason) for reason, *case in BROKEN_CASES],
+)
+def test_nothing_runs_when_the_walls_do_not_hold(tmp_path: Path, text: str, words: str) -> None:
+    bwrap = script_at(tmp_path / "bwrap", text.replace("BWRAP", str(find_bwrap())))
+    with pytest.raises(Missing, match=words) as caught:
+        asyncio.run(Sandbox(bwrap=bwrap).__aenter__())
+    assert "\n" not in str(caught.value)
+    walls = check_walls(bwrap)
+    assert not walls.ok and words in walls.reason and walls.advice
+    assert describe(bwrap).startswith("sandbox: ")
+
+
+def test_a_bubblewrap_that_is_absent_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="cannot be started"):
+        asyncio.run(Sandbox(bwrap=tmp_path / "none").__aenter__())
+
+
+def test_a_sandbox_that_fails_is_tried_once_more_and_then_reported(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    flaky = f"echo x >> {count}; n=$(wc -l < {count}); [ -e {tmp_path}/fail$n ] && exit 1; "
+    bwrap = script_at(tmp_path / "bwrap", flaky + f'exec {find_bwrap()} "$@"')
+    program = Program(ADD, ("assert add(1, 1) == 2",))
+
+    async def scenario() -> None:
+        async with Sandbox(workers=1, bwrap=bwrap) as sandbox:
+            opened = len(count.read_text().split())
+            (tmp_path / f"fail{opened + 1}").touch()
+            result = await sandbox(program)
+            assert result.verdicts[0].verdict == "pass"
+            for more in (3, 4):
+                (tmp_path / f"fail{opened + more}").touch()
+            with pytest.raises(ServiceError, match="failed before it had begun"):
+                await sandbox(program)
+            crash = Program("import os; os._exit(0)", ("assert True",))
+            assert (await sandbox(crash)).verdicts[0].verdict == "crash"
+            assert len(count.read_text().split()) == opened + 5  # the crash was not tried again
+
+    asyncio.run(scenario())
+
+
+ADVICE_CASES = [
+    ("proc/sys/kernel/unprivileged_userns_clone", "0", "unprivileged_userns_clone=1"),
+    ("proc/sys/user/max_user_namespaces", "0", "max_user_namespaces="),
+    ("proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor"),
+    (".dockerenv", "", "seccomp=unconfined"),
+    ("run/.containerenv", "", "seccomp=unconfined"),
+    ("proc/sys/user/max_user_namespaces", "9", "CONFIG_USER_NS"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "words"), ADVICE_CASES)
+def test_the_advice_fits_the_machine(tmp_path: Path, name: str, value: str, words: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(value + "\n")
+    assert words in advice(tmp_path)
+
+
+def test_the_description_says_how_the_walls_are_built() -> None:
+    assert describe().startswith("sandbox: the walls hold (bubblewrap ")
