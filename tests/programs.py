@@ -5,13 +5,13 @@ import ctypes
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from opencodeinstruct.tools.ports import Limits, Program, RunResult
 from opencodeinstruct.tools.sandbox import Sandbox
 
-SHORT = Limits(cpu_seconds=0.5, wall_seconds=2.0, memory_mib=256)
+SHORT = Limits(cpu_seconds=0.5, wall_seconds=2.0, memory_mib=128)
 ADD = "def add(a, b):\n    return a + b\n"
 
 
@@ -64,9 +64,11 @@ def descendants() -> list[str]:
 
 
 def nothing_is_left() -> bool:
-    """Whether all processes below this one end; orphans among them count."""
+    """Whether all processes below this one end; orphans among them count, and are reaped."""
     for _ in range(500):
         if not descendants():
             return True
+        with suppress(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
         time.sleep(0.02)
     return False

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opencodeinstruct.builder.errors import ProjectError, RowError, RunFolderError
@@ -36,14 +36,20 @@ def recalled(path: Path, request: Request, model: str = "m") -> Answer | None:
         return journal.recall(model, request)
 
 
-@given(text=st.text(), prompt=st.integers(0, 2**31 - 1) | st.none())
-def test_an_answer_comes_back_as_it_was_recorded(
-    tmp_path_factory: pytest.TempPathFactory, text: str, prompt: int | None
+COUNTS = st.integers(0, 2**31 - 1) | st.none()
+
+
+@settings(deadline=None, max_examples=20)
+@given(texts=st.lists(st.tuples(st.text(), st.text(), COUNTS), unique_by=lambda row: row[0]))
+def test_answers_come_back_as_they_were_recorded(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, str, int | None]]
 ) -> None:
     path = tmp_path_factory.mktemp("run") / "journal.sqlite"
-    answer = Answer(text, "m-v2", "stop", prompt, 3)
-    record(path, (question(), answer))
-    assert recalled(path, question()) == answer
+    pairs = [(question(asked), Answer(said, "m-v2", "stop", n, 3)) for asked, said, n in texts]
+    record(path, *pairs)
+    with Journal(path) as journal:
+        for request, answer in pairs:
+            assert journal.recall("m", request) == answer
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -70,6 +70,7 @@ def test_a_value_that_is_no_model_is_refused_with_what_to_write_and_without_secr
     assert "secret-1" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_base_url_or_a_value_error_and_a_base_url_stays_as_it_is(text: str) -> None:
     try:

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opencodeinstruct.tools.llm.protocol import Failed, answer_of, message_of, seconds_to_wait
 
 
+@settings(deadline=None)
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_an_answer_or_a_failed_attempt_and_messages_are_one_line(body: bytes) -> None:
     with pytest.raises(Failed):
@@ -26,6 +27,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(reply=_JSON, message=_JSON, usage=_JSON, text=st.text(st.characters()))
 def test_any_json_around_a_text_gives_the_text_or_a_failed_attempt(
     reply: object, message: object, usage: object, text: str

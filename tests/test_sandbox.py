@@ -97,7 +97,7 @@ VERDICT_CASES = [
     ("threads are allowed", "from concurrent.futures import *", "assert threads() == 45", "pass"),
 ]
 THREADS = (
-    "\ndef threads():\n    with ThreadPoolExecutor(8) as pool:\n"
+    "\ndef threads():\n    with ThreadPoolExecutor(4) as pool:\n"
     "        return sum(pool.map(int, range(10)))\n"
 )
 

@@ -36,10 +36,10 @@ WALL_CASES = [
     ("a write to the root", "open('/x', 'w')", "OSError: [Errno 30]"),
     ("a write to /dev", "open('/dev/x', 'w')", "OSError: [Errno 30]"),
     ("a write to the library", "open(os.__file__, 'a')", ("OSError", "PermissionError")),
-    ("a large file", "open('/tmp/x', 'wb').write(bytes(1 << 27))", "OSError: [Errno 27]"),
+    ("a large file", "open('/tmp/x', 'wb').truncate(1 << 27)", "OSError: [Errno 27]"),
     ("a server elsewhere", "connect(('192.0.2.1', 80))", "OSError: [Errno 101]"),
     ("a name server", "socket.getaddrinfo('localhost.test', 80)", "gaierror"),
-    ("another user", "os.setuid(0)", "PermissionError"),
+    ("another user", "os.setuid(0)", ("PermissionError", "OSError")),
     ("third-party packages", "__import__('pytest')", "ModuleNotFoundError"),
     ("this project", "__import__('opencodeinstruct')", "ModuleNotFoundError"),
     ("a shell", "os.execv('/bin/sh', ['sh'])", "FileNotFoundError"),
@@ -80,7 +80,7 @@ def test_deleting_everything_deletes_nothing_of_ours(sandbox: Open, tmp_path: Pa
         "import os, shutil\ndef f():\n    shutil.rmtree('/', ignore_errors=True)\n"
         f"    shutil.rmtree({str(tmp_path)!r}, ignore_errors=True)\n    return True"
     )
-    assert sandbox.verdicts(code, "assert f()", "assert f()", limits=Limits()) == ["pass", "pass"]
+    assert sandbox.verdicts(code, "assert f()", limits=Limits()) == ["pass"]
     assert kept.read_text() == "still here"
     assert Path(os.__file__).exists() and Path(sys.executable).exists()
 
@@ -170,12 +170,12 @@ def test_closing_the_sandbox_ends_what_still_runs() -> None:
     assert nothing_is_left()
 
 
-def test_killing_the_pipeline_kills_its_programs(sandbox: Open) -> None:
+def test_killing_the_pipeline_kills_its_programs() -> None:
     adopt_orphans()
     script = (
-        "from tests.test_sandbox import *\n"
-        "print('ready', flush=True)\n"
-        "sandbox.result('while True: pass', 'assert True', limits=Limits(600, 600))"
+        "from tests.programs import *\nwith opened() as box:\n"
+        "    print('ready', flush=True)\n"
+        "    box.result('while True: pass', 'assert True', limits=Limits(600, 600))"
     )
     root = Path(__file__).parents[1]
     with subprocess.Popen(
@@ -183,10 +183,10 @@ def test_killing_the_pipeline_kills_its_programs(sandbox: Open) -> None:
     ) as pipeline:
         assert pipeline.stdout is not None and pipeline.stdout.readline() == b"ready\n"
         while not any("sandbox.inside" in line for line in descendants()):
+            assert pipeline.poll() is None
             time.sleep(0.01)
         pipeline.send_signal(signal.SIGKILL)
-    while descendants():
-        os.waitpid(-1, 0)  # what was adopted ends by itself
+    assert nothing_is_left()
 
 
 def test_no_more_programs_run_at_once_than_there_are_workers() -> None:
@@ -252,12 +252,12 @@ def test_nothing_runs_when_the_walls_do_not_hold(tmp_path: Path, text: str, word
     assert "\n" not in str(caught.value)
     walls = check_walls(bwrap)
     assert not walls.ok and words in walls.reason and walls.advice
-    assert describe(bwrap).startswith("sandbox: ")
 
 
 def test_a_bubblewrap_that_is_absent_is_missing(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="cannot be started"):
         asyncio.run(Sandbox(bwrap=tmp_path / "none").__aenter__())
+    assert describe(tmp_path / "none").startswith("sandbox: ")
 
 
 def test_a_sandbox_that_fails_is_tried_once_more_and_then_reported(tmp_path: Path) -> None:

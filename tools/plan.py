@@ -82,7 +82,7 @@ def plan(recipe: Recipe, services: Services) -> list[Step]:
 def fingerprints(recipe: Recipe, prompts: Prompts) -> dict[str, str]:
     """For each stage 12 hex digits of all that decides what it and those before it make."""
     prints: dict[str, str] = {}
-    before = digest("format", _FORMAT, recipe.seed, recipe.rows_per_part)
+    before = ""
     for stage in STAGES:
         before = digest(before, stage, decided_by(recipe, prompts, stage))
         prints[stage] = before
@@ -94,13 +94,16 @@ def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
     name = "decontaminate" if stage == "recheck" else stage
     settings = getattr(recipe, name)
     found: dict[str, Any] = {}
+    if stage == STAGES[0]:
+        found["seed"], found["rows_per_part"] = recipe.seed, recipe.rows_per_part
+        found["format"] = _FORMAT
     if isinstance(settings, BaseModel):
         found[name] = settings.model_dump(mode="json")
     else:
-        found[name] = [_of_source(source) for source in settings]
+        found[name] = [_with_content(source) for source in settings]
     if name == "decontaminate":
         found["benchmarks"] = [
-            spec if isinstance(spec, str) else spec.model_dump(mode="json")
+            spec if isinstance(spec, str) else _with_content(spec)
             for spec in recipe.benchmarks
         ]
     if stage in ASKS:
@@ -110,13 +113,13 @@ def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
     return found
 
 
-def _of_source(source: BaseModel) -> dict[str, Any]:
-    """A source's settings; a file counts by its name and content, wherever it lies."""
-    found = source.model_dump(mode="json")
+def _with_content(spec: BaseModel) -> dict[str, Any]:
+    """The settings of a source or benchmark; a file counts by name and content, not by place."""
+    found = spec.model_dump(mode="json")
     path = Path(str(found.get("path", "")))
     if path.is_file():
         with path.open("rb") as file:
-            found["path"] = [path.name, file_digest(file, "sha256").hexdigest()]
+            found["path"] = {"file": path.name, "sha256": file_digest(file, "sha256").hexdigest()}
     return found
 
 

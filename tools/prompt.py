@@ -36,7 +36,7 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
 NAMES = tuple(GIVEN)
 
 _HEADING = re.compile(r"^#\[(system|user|assistant)\][ \t]*(?:\n|\Z)", re.MULTILINE)
-_OTHER_HEADING = re.compile(r"^#\[[^\]\n]*\][ \t]*$", re.MULTILINE)
+_OTHER_HEADING = re.compile(r"^#\[\w+\][ \t]*$", re.MULTILINE)
 
 # A user's prompt, which may be somebody else's, computes text and nothing more.
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)

@@ -10,13 +10,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, get_args
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from opencodeinstruct.builder.errors import RecipeError
-from opencodeinstruct.tools.benchmarks.load import BenchmarkFile
+from opencodeinstruct.builder.errors import Missing, ProjectError, RecipeError
+from opencodeinstruct.builder.schema import working_schema
+from opencodeinstruct.tools.benchmarks.load import BenchmarkFile, load_benchmark
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.ports import Role
-from opencodeinstruct.tools.recipe_file import plain, read_yaml, refusal, with_absolute_paths
+from opencodeinstruct.tools.recipe_file import plain, read_yaml, with_absolute_paths
+from opencodeinstruct.tools.refusal import refusal, refuse_truth_for_numbers
 from opencodeinstruct.tools.stages.build import BuildSettings
 from opencodeinstruct.tools.stages.clean import CleanSettings
 from opencodeinstruct.tools.stages.decontaminate import DecontaminateSettings
@@ -59,8 +62,28 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _tests_can_suffice(self) -> "Recipe":
-        if self.testgen.at_least > self.testgen.count:
-            raise ValueError("testgen.at_least is more than testgen.count: no row could be kept")
+        least, most = self.testgen.at_least, self.testgen.count
+        if least > most:
+            raise ValueError(
+                f"testgen.at_least ({least}) is more than testgen.count ({most}): no row could be "
+                "kept. Lower it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_are_there(self) -> "Recipe":
+        texts = [field.name for field in working_schema() if field.type == pa.string()]
+        named = {
+            "dedup.column": (self.dedup.column,),
+            "decontaminate.columns": self.decontaminate.columns,
+        }
+        for key, columns in named.items():
+            for column in columns:
+                if column not in texts:
+                    raise ValueError(
+                        f"{key}: no column of text is called {column!r}; there are "
+                        + ", ".join(texts)
+                    )
         return self
 
     def model_for(self, role: Role) -> ModelSettings:
@@ -81,6 +104,7 @@ def recipe_of(given: dict[str, Any], path: Path) -> Recipe:
         recipe = Recipe.model_validate(given)
     except ValidationError as error:
         raise refusal(path, error, Recipe) from error
+    refuse_truth_for_numbers(given, dump(recipe), path)
     _check_places(recipe, path)
     return recipe
 
@@ -96,11 +120,22 @@ def _check_places(recipe: Recipe, path: Path) -> None:
                 f"seeds.{index}.path: {place} is not there. Correct the path; a relative one "
                 f"starts at {path.resolve().parent}.",
             )
-    for index, benchmark in enumerate(recipe.benchmarks):
-        if isinstance(benchmark, BenchmarkFile) and not Path(benchmark.path).exists():
-            raise RecipeError(
-                path, f"benchmarks.{index}.path: {benchmark.path} is not there. Correct the path."
-            )
+    _check_benchmarks(recipe, path)
+
+
+def _check_benchmarks(recipe: Recipe, path: Path) -> None:
+    """Load each once: a name or file that is wrong must not be found after the models are paid."""
+    names: set[str] = set()
+    for index, spec in enumerate(recipe.benchmarks):
+        try:
+            name = load_benchmark(spec).name
+        except Missing:
+            raise
+        except ProjectError as error:
+            raise RecipeError(path, f"benchmarks.{index}: {error}") from error
+        if name in names:
+            raise RecipeError(path, f"benchmarks.{index}: {name!r} stands there twice. Remove one.")
+        names.add(name)
 
 
 def _is_there(place: str, kind: str) -> bool:

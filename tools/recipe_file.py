@@ -1,15 +1,11 @@
-"""Reading a recipe's YAML: duplicate keys, mistyped keys and relative paths, said plainly."""
+"""Reading a recipe's YAML: what is no mapping of sane size is refused, with its line."""
 
-import difflib
 import math
-import types
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from opencodeinstruct.builder.errors import RecipeError
 
@@ -88,20 +84,20 @@ def _text_of(path: Path) -> str:
 
 def _refuse_excess(value: Any, path: Path) -> None:
     """Refuse what pydantic would choke on: bombs of aliases, recursion, infinite numbers."""
-    waiting, count = [(value, 0)], 0
+    waiting, count = [(value, "", 0)], 0
     while waiting:
-        item, depth = waiting.pop()
+        item, place, depth = waiting.pop()
         count += 1
         if count > _MOST_VALUES or depth > _DEEPEST:
             raise RecipeError(
                 path, "its aliases stand for too much, or it is nested too deeply. See examples/."
             )
         if isinstance(item, float) and not math.isfinite(item):
-            raise RecipeError(path, f"{item!r} is no number to work with. Give a finite one.")
-        if isinstance(item, dict):
-            waiting.extend((part, depth + 1) for part in item.values())
-        elif isinstance(item, list):
-            waiting.extend((part, depth + 1) for part in item)
+            raise RecipeError(path, f"{place[1:]}: {item!r} is no number. Give a finite one.")
+        parts = item.items() if isinstance(item, dict) else ()
+        if isinstance(item, list):
+            parts = enumerate(item)
+        waiting.extend((part, f"{place}.{key}", depth + 1) for key, part in parts)
 
 
 def with_absolute_paths(value: Any, folder: Path, known: tuple[str, ...] = ("path",)) -> Any:
@@ -119,58 +115,10 @@ def with_absolute_paths(value: Any, folder: Path, known: tuple[str, ...] = ("pat
 
 
 def _absolute(text: str, folder: Path) -> str:
-    if "://" in text or text == "stdlib":
+    if not text or "://" in text or text == "stdlib":
         return text
     path = (folder / Path(text).expanduser()).resolve()
     return str(path) if path.exists() or text.startswith((".", "/", "~")) else text
-
-
-def refusal(path: Path, error: ValidationError, model: type[BaseModel]) -> RecipeError:
-    """The first of pydantic's complaints, as one line that says what was probably meant."""
-    complaint = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in complaint["loc"] if not _is_tag(part, complaint))
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return RecipeError(path, f"{place or 'recipe'}: {_sentence(complaint, model)}.{more}")
-
-
-def _is_tag(part: int | str, complaint: ErrorDetails) -> bool:
-    """Whether `part` of a place is pydantic's name of a union's branch, not a key of the file."""
-    return (
-        isinstance(part, str)
-        and ("[" in part or part in {"code", "hub-code", "problems", "taco", "str"})
-        and part != complaint["loc"][-1]
-    )
-
-
-def _sentence(complaint: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, given = complaint["type"], complaint.get("input")
-    if kind == "extra_forbidden":
-        key = str(complaint["loc"][-1])
-        close = difflib.get_close_matches(key, sorted(known_keys(model)), n=1, cutoff=0.6)
-        return "there is no such key" + (f". Did you mean `{close[0]}`?" if close else "")
-    if kind == "missing":
-        return "is missing"
-    message = complaint["msg"].removeprefix("Value error, ").rstrip(".")
-    if isinstance(given, str | int | float | bool) or given is None:
-        return f"{given!r}: {message[:1].lower()}{message[1:]}"
-    return f"{message[:1].lower()}{message[1:]}"
-
-
-def known_keys(model: type[BaseModel]) -> Iterator[str]:
-    """Every key that a mapping somewhere in `model` may have."""
-    for name, field in model.model_fields.items():
-        yield name
-        for part in _models_in(field.annotation):
-            yield from known_keys(part)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for part in get_args(annotation):
-        yield from _models_in(part)
 
 
 def plain(value: Any) -> Any:

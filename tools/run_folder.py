@@ -93,12 +93,16 @@ class StageFolder:
         write_table(self.part(number), table_of(kept, working_schema()))
 
     def counts_of_part(self, number: int) -> tuple[int, dict[str, int]]:
-        """(rows kept, rows dropped by reason) of a written part."""
-        reasons = read_table(self.rejects(number)).column("reject_reason")
+        """(rows kept, rows dropped by reason) of a written part; each file can be read."""
+        reasons = self.read(self.rejects(number)).column("reject_reason")
         dropped = {
             str(item["values"]): int(item["counts"]) for item in reasons.value_counts().to_pylist()
         }
-        return pq.read_metadata(self.part(number)).num_rows, dropped
+        return self.read(self.part(number)).num_rows, dropped
+
+    def read(self, path: Path) -> pa.Table:
+        """The table of one of the stage's files, all of it."""
+        return read_table(path, remove=self.path)
 
     def finish(self, parts: int, counts: StageCounts, fingerprint: str) -> None:
         """Write the manifest: afterwards the stage is complete."""
@@ -117,29 +121,48 @@ class StageFolder:
 
     def counts(self) -> StageCounts:
         """The counts of a complete stage."""
-        return StageCounts(**self._manifest()["counts"])
+        manifest = self._manifest()
+        try:
+            return StageCounts(**manifest["counts"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(self.manifest, error) from error
 
     def parts(self) -> list[Path]:
-        """The parts of a complete stage, in order; each is there and whole."""
-        found = []
-        for entry in self._manifest()["parts"]:
-            path = self.path / entry["file"]
-            if not path.exists() or pq.read_metadata(path).num_rows != entry["rows"]:
-                raise RunFolderError(
-                    f"{path}: is missing or damaged. Delete {self.path} and run again: "
-                    "answers are kept in the journal."
-                )
-            found.append(path)
-        return found
+        """The parts of a complete stage, in order; each is there with the rows it should have."""
+        manifest = self._manifest()
+        try:
+            entries = [(self.path / part["file"], part["rows"]) for part in manifest["parts"]]
+        except (KeyError, TypeError) as error:
+            raise self._damaged(self.manifest, error) from error
+        for path, rows in entries:
+            try:
+                found = pq.read_metadata(path).num_rows
+            except (OSError, pa.ArrowException) as error:
+                raise self._damaged(path, error) from error
+            if found != rows:
+                raise self._damaged(path, f"{found} rows, not {rows}")
+        return [path for path, _ in entries]
 
     def _manifest(self) -> dict[str, Any]:
         try:
             manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise RunFolderError(
-                f"{self.manifest}: cannot be read ({error}). Delete {self.path} and run again."
-            ) from error
-        return dict(manifest)
+            raise self._damaged(self.manifest, error) from error
+        if not isinstance(manifest, dict):
+            raise self._damaged(self.manifest, "no JSON object")
+        return manifest
+
+    def _damaged(self, path: Path, why: object) -> RunFolderError:
+        return damaged(path, why, remove=self.path)
+
+
+def damaged(path: Path, why: object, *, remove: Path) -> RunFolderError:
+    """The error for the file `path`, which is healed by deleting the folder `remove`."""
+    said = str(getattr(why, "strerror", None) or why).split("\n")[0]
+    return RunFolderError(
+        f"{path}: is missing or damaged ({said}). Delete {remove} and run again: "
+        "answers are kept in the journal."
+    )
 
 
 def _reject_row(outcome: Dropped) -> Row:
@@ -156,15 +179,12 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, beside, compression="zstd")
 
 
-def read_table(path: Path) -> pa.Table:
-    """The table at `path`; a damaged file is an error that names it."""
+def read_table(path: Path, *, remove: Path | None = None) -> pa.Table:
+    """The table at `path`; a damaged file is an error that says to delete `remove`, its folder."""
     try:
         return pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunFolderError(
-            f"{path}: cannot be read ({error}). Delete {path.parent} and run again: "
-            "answers are kept in the journal."
-        ) from error
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(path, error, remove=remove or path.parent) from error
 
 
 @dataclass(frozen=True, slots=True)

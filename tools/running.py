@@ -185,7 +185,7 @@ def _build(session: Session, err: Console) -> BuildReport:
         TextColumn("[bold]        build"), BarColumn(bar_width=24), console=err, transient=True
     ) as progress:
         task: TaskID = progress.add_task("build", total=None)
-        return assemble(session, lambda rows: progress.update(task, advance=rows))
+        return assemble(session, lambda rows: progress.update(task, completed=rows))
 
 
 def _deferred(counts: StageCounts, err: Console) -> int:

@@ -27,6 +27,9 @@ from opencodeinstruct.tools.sandbox import Sandbox
 from opencodeinstruct.tools.watch import Watch
 
 
+_LONGEST_SHOWN = 80  # characters of a setting in an error
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """A recipe, the prompts it uses and the folder of its run."""
@@ -95,16 +98,24 @@ def claim_folder(session: Session, *, redo: bool) -> list[str]:
     return removed
 
 
-def _read_record(record: Path) -> dict[str, Any]:
+def _read_record(record: Path) -> dict[str, dict[str, Any]]:
+    """By stage its fingerprint and what decided it; empty where nothing is recorded."""
     if not record.exists():
         return {}
     try:
         found = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return {
+            str(stage): {
+                "fingerprint": str(its["fingerprint"]),
+                "decided_by": dict(its["decided_by"]),
+            }
+            for stage, its in found.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunFolderError(
-            f"{record}: cannot be read ({error}). Delete it to run anew; the journal is kept."
+            f"{record}: is damaged ({error!r}). Delete it and add --redo to make the run anew: "
+            "answers are kept in the journal."
         ) from error
-    return dict(found)
 
 
 def _first_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
@@ -115,12 +126,21 @@ def _first_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | No
 
 
 def _difference(record: Path, now: Mapping[str, Any], stage: str) -> str:
-    before = _flat(_read_record(record).get(stage, {}).get("decided_by", {}))
+    recorded = _read_record(record)
+    if stage not in recorded:
+        return f"{record.name} does not say which"
+    before = _flat(recorded[stage]["decided_by"])
     after = _flat(json.loads(json.dumps(now[stage]["decided_by"])))
     for key in sorted(set(before) | set(after)):
         if before.get(key) != after.get(key):
-            return f"{key} was {before.get(key)!r} and is now {after.get(key)!r}"
-    return f"`{stage}` had other settings (seed or rows_per_part, or another version of this tool)"
+            was, this = _shown(before, key), _shown(after, key)
+            return f"{key} was {was} and is now {this}"
+    return f"`{stage}` had other settings"
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    text = repr(values[key]) if key in values else "not set"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -140,10 +160,11 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 async def services(
     session: Session,
     *,
+    stages: Sequence[str] = STAGES,
     on_answer: OnAnswer | None = None,
     progress: Progress = no_progress,
 ) -> AsyncIterator[Services]:
-    """The services that the session's stages need, closed afterwards.
+    """The services that `stages` of the session need, closed afterwards.
 
     The walls are built and tried at once, if programs are still to be executed: a run that could
     not execute them in the end is refused before it pays for an answer.
@@ -155,7 +176,7 @@ async def services(
             asking(models, session.folder.journal, progress=progress, on_answer=on_answer)
         )
         run: Run = _not_needed
-        if not session.folder.stage("execute").is_complete():
+        if "execute" in stages and not session.folder.stage("execute").is_complete():
             run = await stack.enter_async_context(Sandbox(workers=workers))
         yield Services(ask, run, session.prompts, workers)
 
@@ -173,11 +194,16 @@ async def run_stages(
 
 
 def _from_first(steps: Sequence[Step], session: Session) -> Sequence[Step]:
-    first = STAGES.index(steps[0].name)
-    for stage in STAGES[:first]:
+    require_stages(session, steps[0].name)
+    return steps
+
+
+def require_stages(session: Session, name: str) -> None:
+    """Raise `RunFolderError` unless every stage before `name` (a stage or `build`) is complete."""
+    before = STAGES[: STAGES.index(name)] if name in STAGES else STAGES
+    for stage in before:
         if not session.folder.stage(stage).is_complete():
             raise RunFolderError(
-                f"{session.folder.path}: `{steps[0].name}` needs the stage `{stage}`, which is "
+                f"{session.folder.path}: `{name}` needs the stage `{stage}`, which is "
                 "not complete. Run that first, or `opencodeinstruct run`."
             )
-    return steps

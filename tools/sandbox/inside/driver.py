@@ -132,7 +132,7 @@ class Driver:
     def attempt(self) -> None:
         """Go on from the first test without a verdict, as far as one child comes."""
         child = Child(self.job, self.done)
-        loaded, forged, late = False, False, 0.0
+        loaded, forged, late = False, False, False
         try:
             buffer = bytearray()
             while self.done < len(self.job.tests) and not late:
@@ -144,7 +144,7 @@ class Driver:
                     self.accept(record, loaded=loaded)
                     loaded = True
                     child.begin()
-                late = max(0.0, -child.left(self.job)) if not received else 0.0
+                late = child.left(self.job) <= 0
         except Forged:
             forged = True
         child.sweep()
@@ -154,7 +154,7 @@ class Driver:
             self.send(Record(FORGED))
             self.done = len(self.job.tests)
         elif self.done < len(self.job.tests):
-            self.verdict(epitaph(child, late=late > 0), rest=not loaded)
+            self.verdict(epitaph(child, late=late), rest=not loaded)
 
     def listen(self, child: Child) -> bytes | None:
         """What the child wrote on its verdict pipe; nothing yet is b"", nothing ever again None."""
