@@ -127,5 +127,6 @@ def _longest_run(text: str) -> int:
 
 
 def _contaminated(facts: BuildFacts) -> int:
-    """Rows that the decontaminate stage dropped."""
-    return sum(sum(step.dropped.values()) for step in facts.funnel if step.stage == "decontaminate")
+    """Rows that decontamination dropped: of questions, and again of solutions and tests."""
+    steps = [step for step in facts.funnel if step.stage in ("decontaminate", "recheck")]
+    return sum(sum(step.dropped.values()) for step in steps)

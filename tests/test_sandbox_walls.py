@@ -16,7 +16,9 @@ from opencodeinstruct.builder.schema import VERDICTS
 from opencodeinstruct.tools.ports import Limits, Program
 from opencodeinstruct.tools.sandbox import Sandbox, check_walls, describe
 from opencodeinstruct.tools.sandbox.check import advice
-from opencodeinstruct.tools.sandbox.walls import find_bwrap
+from opencodeinstruct.tools.sandbox.execute import converse
+from opencodeinstruct.tools.sandbox.inside.records import Job
+from opencodeinstruct.tools.sandbox.walls import Launch, find_bwrap
 from tests.programs import ADD, Open, adopt_orphans, descendants, nothing_is_left, opened
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
@@ -186,6 +188,16 @@ def test_killing_the_pipeline_kills_its_programs() -> None:
             assert pipeline.poll() is None
             time.sleep(0.01)
         pipeline.send_signal(signal.SIGKILL)
+    assert nothing_is_left()
+
+
+def test_a_driver_that_falls_silent_is_killed_with_all_that_it_started() -> None:
+    adopt_orphans()
+    launch = Launch(("/bin/sh", "-c", "printf begun; trap '' TERM PIPE; sleep 600 & sleep 600"))
+    job = Job(code="", tests=[], nonce=b"", cpu=1, wall=1, memory=0, output=0)
+    answer = asyncio.run(converse(launch, job, 0.5))
+    assert answer.late
+    assert answer.told == b"begun"
     assert nothing_is_left()
 
 

@@ -4,9 +4,8 @@ Results go to stdout, progress to stderr. Exit codes: 0 done, 1 an error you can
 command line, 3 some rows deferred, 130 stopped with Ctrl-C.
 """
 
-import signal
+import io
 import sys
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -14,21 +13,21 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from opencodeinstruct.builder.errors import ProjectError, RunFolderError
-from opencodeinstruct.builder.files import write_text, written_error
+from opencodeinstruct.builder.errors import RunFolderError
+from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.tools.doctor import examine
+from opencodeinstruct.tools.endings import guarded, say_unexpected
 from opencodeinstruct.tools.hub.plan import publish_plan
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.recipe import load_recipe
 from opencodeinstruct.tools.running import Options, Screens, preview, run, run_one
 from opencodeinstruct.tools.session import open_session
+from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.terminal import counts_table
-
-STOPPED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 app = typer.Typer(
     name="opencodeinstruct",
@@ -71,6 +70,11 @@ def _screens() -> Screens:
     )
 
 
+def _say(line: str) -> None:
+    """Print `line` as it is: one line, however long."""
+    _screens().out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 @app.command("run")
 def run_command(
     recipe: RecipePath,
@@ -109,7 +113,7 @@ def validate_command(recipe: RecipePath) -> None:
     Example: `opencodeinstruct validate recipe.yaml`
     """
     session = open_session(recipe)
-    _screens().out.print(f"{recipe}: can be run; its hash is {session.recipe_hash}.")
+    _say(f"{recipe}: can be run; its hash is {session.recipe_hash}.")
 
 
 @app.command("status")
@@ -127,7 +131,7 @@ def status_command(recipe: RecipePath, out: Out = None) -> None:
     missing = [stage for stage in STAGES if stage not in complete]
     built = (session.folder.dataset / "manifest.json").exists()
     told = f"next: {missing[0]}" if missing else ("complete" if built else "next: build")
-    out_console.print(f"{session.folder.path}: {told}", highlight=False)
+    _say(f"{session.folder.path}: {told}")
 
 
 @app.command("doctor")
@@ -147,7 +151,8 @@ def doctor_command(
     findings = examine(settings, Path("runs"))
     for finding in findings:
         mark = {"ok": "[green]ok[/]   ", "note": "[yellow]note[/] ", "fault": "[red]fault[/]"}
-        console.print(f"{mark[finding.state]} {finding.what}: {finding.said}", highlight=False)
+        said = escape(visible(f"{finding.what}: {finding.said}"))
+        console.print(f"{mark[finding.state]} {said}", highlight=False, soft_wrap=True)
     raise typer.Exit(1 if any(finding.state == "fault" for finding in findings) else 0)
 
 
@@ -173,7 +178,7 @@ def init_command(
     for name in names:
         text = files("opencodeinstruct").joinpath("examples", name).read_text(encoding="utf-8")
         write_text(folder / name, text)
-    _screens().out.print(f"Now: opencodeinstruct run {folder / names[0]}", highlight=False)
+    _say(f"Now: opencodeinstruct run {folder / names[0]}")
 
 
 @app.command("publish")
@@ -189,7 +194,9 @@ def publish_command(
     Example: `opencodeinstruct publish runs/quickstart/dataset me/my-dataset --dry-run`
     """
     plan = publish_plan(dataset, repo_id)
-    table = Table(title=f"{plan.folder} -> https://huggingface.co/datasets/{plan.repo_id}")
+    table = Table(
+        title=f"{escape(str(plan.folder))} -> https://huggingface.co/datasets/{plan.repo_id}"
+    )
     table.add_column("file")
     table.add_column("bytes", justify="right")
     for name, size in plan.files:
@@ -260,36 +267,9 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; every error of the user's is one line and no traceback."""
+    """Run the command line; every error is one line and no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show ✓ is no error
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = say_unexpected
     sys.exit(guarded(app))
-
-
-def guarded(command: Callable[[], object]) -> int:
-    """Run `command`; the exit code, after saying in one line what went wrong."""
-    # A pipe that is closed early (`| head`) ends the command, quietly.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        command()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-        if code == STOPPED:  # typer turns Ctrl-C into this
-            _say_stopped()
-        return code
-    except ProjectError as error:
-        _complain(str(error))
-        return 1
-    except KeyboardInterrupt:
-        _say_stopped()
-        return STOPPED
-    except OSError as error:
-        _complain(str(written_error(Path(error.filename or "."), error)))
-        return 1
-    return 0
-
-
-def _say_stopped() -> None:
-    sys.stderr.write("\nStopped. Run the same command again to continue.\n")
-
-
-def _complain(message: str) -> None:
-    sys.stderr.write(f"error: {' '.join(message.splitlines())}\n")

@@ -4,7 +4,6 @@ import asyncio
 import os
 import platform
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,10 +37,8 @@ def examine(model: ModelSettings, folder: Path) -> list[Finding]:
 
 
 def _python() -> Finding:
-    version = platform.python_version()
-    if sys.version_info < (3, 11):
-        return Finding("Python", "fault", f"{version} is older than 3.11. Install a newer one.")
-    return Finding("Python", "ok", f"{version} on {platform.system()} {platform.machine()}")
+    said = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Finding("Python", "ok", said)
 
 
 def _cores() -> Finding:

@@ -103,8 +103,7 @@ def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
         found[name] = [_with_content(source) for source in settings]
     if name == "decontaminate":
         found["benchmarks"] = [
-            spec if isinstance(spec, str) else _with_content(spec)
-            for spec in recipe.benchmarks
+            spec if isinstance(spec, str) else _with_content(spec) for spec in recipe.benchmarks
         ]
     if stage in ASKS:
         role, names = ASKS[stage]

@@ -1,14 +1,13 @@
 """Reading a recipe's YAML: what is no mapping of sane size is refused, with its line."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
 from opencodeinstruct.builder.errors import RecipeError
-
 
 _LONGEST = 2**20  # bytes; the longest recipe anyone wrote by hand is a hundredth of that
 _MOST_VALUES = 100_000  # after aliases are followed: nine lines of them can stand for 10**9
@@ -94,7 +93,7 @@ def _refuse_excess(value: Any, path: Path) -> None:
             )
         if isinstance(item, float) and not math.isfinite(item):
             raise RecipeError(path, f"{place[1:]}: {item!r} is no number. Give a finite one.")
-        parts = item.items() if isinstance(item, dict) else ()
+        parts: Iterable[tuple[object, Any]] = item.items() if isinstance(item, dict) else ()
         if isinstance(item, list):
             parts = enumerate(item)
         waiting.extend((part, f"{place}.{key}", depth + 1) for key, part in parts)

@@ -156,7 +156,7 @@ def _kind(model: type[BaseModel]) -> str | None:
 
 def _known_keys(model: type[BaseModel], place: str) -> Iterator[tuple[str, str]]:
     """Every key that a mapping somewhere in `model` may have, with its place, outer ones first."""
-    below = []
+    below: list[tuple[type[BaseModel], str]] = []
     for name, field in model.model_fields.items():
         yield name, f"{place}{name}"
         below.extend((part, f"{place}{name}.") for part in _models_in(field.annotation))

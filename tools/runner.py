@@ -17,12 +17,7 @@ import pyarrow as pa
 from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.schema import working_schema
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row, Verdicts
-from opencodeinstruct.tools.run_folder import (
-    RunFolder,
-    StageCounts,
-    StageFolder,
-    read_table,
-)
+from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolder, read_table
 from opencodeinstruct.tools.stages.asking import settle
 from opencodeinstruct.tools.watch import Watch
 
@@ -135,10 +130,15 @@ class _Teller:
     pace: Pace
 
     def settled(self, outcome: Outcome) -> Outcome:
-        """`outcome`, told; a deferred one is dropped if the user gave up on those."""
-        if isinstance(outcome, Deferred) and self.pace.drop_deferred:
-            outcome = Dropped(outcome.row, "service_failed", outcome.reason)
+        """`outcome` as it was decided, told."""
+        outcome = self.decided(outcome)
         self.watch.outcome(self.stage, outcome)
+        return outcome
+
+    def decided(self, outcome: Outcome) -> Outcome:
+        """`outcome`; a deferred one is dropped if the user gave up on those."""
+        if isinstance(outcome, Deferred) and self.pace.drop_deferred:
+            return Dropped(outcome.row, "service_failed", outcome.reason)
         return outcome
 
     def counts(self, entered: int, made: int, tally: Counter[str], deferred: int) -> StageCounts:
@@ -245,16 +245,10 @@ async def _run_population(
     teller.watch.started(teller.stage, None)
 
     def told(outcome: Outcome) -> None:
-        teller.watch.outcome(teller.stage, outcome)
+        teller.settled(outcome)
 
-    outcomes = await work.work(rows, told)
-    if teller.pace.drop_deferred:
-        outcomes = [
-            Dropped(outcome.row, "service_failed", outcome.reason)
-            if isinstance(outcome, Deferred)
-            else outcome
-            for outcome in outcomes
-        ]
+    outcomes = [teller.decided(outcome) for outcome in await work.work(rows, told)]
+    _refuse_if_all_refused(outcomes[len(rows) :])
     tally, deferred = _tally(outcomes)
     parts = 0
     if not deferred:

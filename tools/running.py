@@ -8,21 +8,30 @@ from tempfile import TemporaryDirectory
 
 import pyarrow.compute as pc
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from opencodeinstruct.builder.errors import RunFolderError
+from opencodeinstruct.builder.errors import Missing, RunFolderError, ServiceError
 from opencodeinstruct.tools.assemble import assemble
 from opencodeinstruct.tools.estimate import StageCost, costs, seconds, spoken
 from opencodeinstruct.tools.llm.asking import probe
 from opencodeinstruct.tools.plan import ASKS, STAGES, Services
-from opencodeinstruct.tools.ports import Answer, Request
+from opencodeinstruct.tools.ports import Answer, Refused, Request
 from opencodeinstruct.tools.preview import finished_rows, preview_recipe
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
 from opencodeinstruct.tools.runner import Pace
-from opencodeinstruct.tools.session import Session, claim_folder, run_stages, services, session_of
+from opencodeinstruct.tools.session import (
+    Session,
+    claim_folder,
+    require_stages,
+    run_stages,
+    services,
+    session_of,
+)
+from opencodeinstruct.tools.shown import visible, whole_row
 from opencodeinstruct.tools.stages.build import BuildReport
-from opencodeinstruct.tools.terminal import Terminal, counts_table, whole_row
+from opencodeinstruct.tools.terminal import Terminal, counts_table, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,13 @@ def run(session: Session, options: Options, screens: Screens) -> int:
     """Run `session` to its dataset; the exit code: 0, or 3 when rows were deferred."""
     with session.folder.locked():
         _claim(session, options, screens.err)
-        counts = asyncio.run(_stages(session, STAGES, options, screens))
-        if counts[-1].deferred:
-            screens.err.print(counts_table(counts))
-            return _deferred(counts[-1], screens.err)
+        came = asyncio.run(_stages(session, STAGES, options, screens))
+        if came.deferred:
+            screens.err.print(counts_table(came.counts))
+            return _deferred(came, screens.err)
+        _refuse_nothing(session, came, screens.err)
         report = _build(session, screens.err)
-    screens.out.print(counts_table(counts))
+    screens.out.print(counts_table(came.counts))
     _say_dataset(report, screens.out)
     return 0
 
@@ -61,6 +71,7 @@ def run_one(session: Session, stage: str, options: Options, screens: Screens) ->
     """Run `stage` anew on what the one before it kept; later stages are then out of date."""
     with session.folder.locked():
         _claim(session, options, screens.err)
+        require_stages(session, stage)
         if stage == "build":
             _say_dataset(_build(session, screens.err), screens.out)
             return 0
@@ -70,9 +81,9 @@ def run_one(session: Session, stage: str, options: Options, screens: Screens) ->
                 f"What came after it is out of date and was removed: {', '.join(removed)}. "
                 "`opencodeinstruct run` makes it again, from recorded answers where they fit."
             )
-        counts = asyncio.run(_stages(session, (stage,), options, screens))
-    screens.out.print(counts_table(counts))
-    return _deferred(counts[-1], screens.err) if counts[-1].deferred else 0
+        came = asyncio.run(_stages(session, (stage,), options, screens))
+    screens.out.print(counts_table(came.counts))
+    return _deferred(came, screens.err) if came.deferred else 0
 
 
 def preview(session: Session, rows: int, screens: Screens) -> int:
@@ -81,13 +92,14 @@ def preview(session: Session, rows: int, screens: Screens) -> int:
         small = session_of(preview_recipe(session.recipe, rows), Path(folder))
         claim_folder(small, redo=False)
         options = Options(show_rows=True, estimate=False)
-        counts = asyncio.run(_stages(small, STAGES, options, screens))
-        if counts[-1].deferred:
-            return _deferred(counts[-1], screens.err)
+        came = asyncio.run(_stages(small, STAGES, options, screens))
+        if came.deferred:
+            return _deferred(came, screens.err)
         for number, row in enumerate(finished_rows(small), start=1):
             screens.out.print(whole_row(row, number))
-    screens.out.print(counts_table(counts))
-    screens.err.print("This was a preview: nothing is kept.")
+    screens.out.print(counts_table(came.counts))
+    none = "No row came through; the table says why. " if not came.counts[-1].kept else ""
+    screens.err.print(f"{none}This was a preview: nothing is kept.")
     return 0
 
 
@@ -97,31 +109,59 @@ def _claim(session: Session, options: Options, err: Console) -> None:
         err.print(f"The recipe changed; made anew: {', '.join(removed)}.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came of some stages; `because`: why the last row that was deferred was."""
+
+    counts: list[StageCounts]
+    because: str
+
+    @property
+    def deferred(self) -> int:
+        return self.counts[-1].deferred
+
+
 async def _stages(
     session: Session, stages: Sequence[str], options: Options, screens: Screens
-) -> list[StageCounts]:
+) -> _Came:
     pace = Pace(session.recipe.rows_per_part, options.drop_deferred)
     with Terminal(screens.err, options.show_rows) as terminal:
 
         def on_answer(request: Request, answer: Answer, from_journal: bool) -> None:
             terminal.tokens.add(answer, from_journal=from_journal)
 
-        async with services(session, on_answer=on_answer, progress=terminal.fetching) as handed:
+        async with services(
+            session, stages=stages, on_answer=on_answer, progress=terminal.fetching
+        ) as handed:
             first = [stage for stage in stages if stage == "seeds"]
             counts = await _drive(session, first, handed, terminal, pace)
             if counts and not counts[-1].kept:
                 raise RunFolderError(
-                    f"{session.folder.path}: no seed was accepted; "
+                    f"{session.folder.path}: no seed was accepted "
+                    f"({reasons(counts[-1]) or 'the sources hold none'}); "
                     f"{session.folder.stage('seeds').path / 'rejects'} says why. "
                     "Correct `seeds:` in the recipe."
                 )
-            if options.estimate and counts:
-                await _say_estimate(session, terminal)
             rest = [stage for stage in stages if stage != "seeds"]
+            if options.estimate and counts and rest:
+                await _say_estimate(session, terminal)
             counts += await _drive(session, rest, handed, terminal, pace)
         if terminal.tokens.answers:
             screens.err.print(f"Models: {terminal.tokens.said()}.")
-    return counts
+    return _Came(counts, terminal.deferred_because)
+
+
+def _refuse_nothing(session: Session, came: _Came, err: Console) -> None:
+    """Raise when no row is left: where the last ones went, and where their reasons stand."""
+    if came.counts[-1].kept:
+        return
+    err.print(counts_table(came.counts))
+    last = next(counts for counts in came.counts if not counts.kept)
+    raise RunFolderError(
+        f"{session.folder.path}: nothing left to build: `{last.stage}` kept no row "
+        f"({reasons(last)}). {session.folder.stage(last.stage).path / 'rejects'} holds them "
+        "with the reasons; correct the recipe or take another model."
+    )
 
 
 async def _drive(
@@ -142,8 +182,22 @@ async def _say_estimate(session: Session, terminal: Terminal) -> None:
     expected = [c for c in costs(session.recipe, seeds=seeds, ready=ready) if c.stage in missing]
     terminal.console.print(_estimate_table(expected))
     model = session.recipe.model_for(ASKS[missing[0]][0])
-    terminal.console.print(f"Trying the model {model.name} …", highlight=False)
-    found = await probe(model, progress=terminal.fetching)
+    terminal.console.print(f"Trying the model {escape(model.name)} …", highlight=False)
+    try:
+        found = await probe(model, progress=terminal.fetching)
+    except ServiceError as error:  # it may pass; rows that it keeps from being made are deferred
+        terminal.console.print(
+            f"The trial failed: {escape(visible(_why(str(error))))}. The run starts all the same.",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
+    except Refused as error:
+        raise Missing(
+            f"The model {model.name} refuses even a short request: {error} Correct the model's "
+            "settings and run again."
+        ) from error
     if found.tokens_per_second:
         time = spoken(seconds(expected, found.tokens_per_second))
         terminal.console.print(
@@ -188,14 +242,22 @@ def _build(session: Session, err: Console) -> BuildReport:
         return assemble(session, lambda rows: progress.update(task, completed=rows))
 
 
-def _deferred(counts: StageCounts, err: Console) -> int:
+def _deferred(came: _Came, err: Console) -> int:
+    stage, rows = came.counts[-1].stage, f"{came.deferred:,} row{'s' * (came.deferred > 1)}"
     err.print(
-        f"{counts.deferred:,} rows deferred in `{counts.stage}`: a service did not answer. Run the "
-        "same command again to retry them, or add --drop-deferred to go on without them.",
+        f"{rows} deferred in `{stage}`: {_why(came.because)}. Run the same command again to "
+        "retry, or add --drop-deferred to go on without them.",
         style="yellow",
         highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
     return 3
+
+
+def _why(said: str) -> str:
+    """The reason in a service's error, without its advice to run again."""
+    return said.split(" Run the same", 1)[0].rstrip(".")
 
 
 def _say_dataset(report: BuildReport, out: Console) -> None:
@@ -205,11 +267,16 @@ def _say_dataset(report: BuildReport, out: Console) -> None:
     for name, rows in report.counts.items():
         table.add_row(name, f"{rows:,}")
     out.print(table)
-    out.print(f"\nThe dataset: [bold]{report.folder}[/] ({report.rows:,} rows)", highlight=False)
+    out.print(
+        f"\nThe dataset: [bold]{escape(str(report.folder))}[/] ({report.rows:,} rows)",
+        highlight=False,
+        soft_wrap=True,
+    )
     out.print(
         "Load it:\n"
         "    from datasets import load_dataset\n"
         f'    rows = load_dataset("{report.folder}", "default", split="train")',
         highlight=False,
         markup=False,
+        soft_wrap=True,
     )

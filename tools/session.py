@@ -26,7 +26,6 @@ from opencodeinstruct.tools.runner import Pace, Step, drive
 from opencodeinstruct.tools.sandbox import Sandbox
 from opencodeinstruct.tools.watch import Watch
 
-
 _LONGEST_SHOWN = 80  # characters of a setting in an error
 
 

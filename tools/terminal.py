@@ -3,13 +3,11 @@
 Progress and rows go to stderr, results to stdout, so that a pipe gets the result alone.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,17 +17,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.syntax import Syntax
 from rich.table import Table
-from rich.text import Text
 
-from opencodeinstruct.builder.schema import CRITERIA
-from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
+from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome
 from opencodeinstruct.tools.ports import Answer
 from opencodeinstruct.tools.run_folder import StageCounts
-
-MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]"}
-"""How a verdict is shown; the others by their name."""
+from opencodeinstruct.tools.shown import shown_row, visible
 
 
 @dataclass(slots=True)
@@ -63,6 +56,7 @@ class Terminal:
     console: Console
     show_rows: bool = False
     tokens: Tokens = field(default_factory=Tokens)
+    deferred_because: str = ""
     _progress: Progress | None = None
     _task: TaskID | None = None
     _fetch: TaskID | None = None
@@ -103,6 +97,8 @@ class Terminal:
         """See `Watch`."""
         kind = {Kept: "kept", Dropped: "dropped", Deferred: "deferred"}[type(outcome)]
         self._tally[kind] += 1
+        if isinstance(outcome, Deferred):
+            self.deferred_because = visible(" ".join(outcome.reason.split()))
         self._advance(1)
         if self.show_rows:
             shown = shown_row(stage, outcome)
@@ -117,7 +113,7 @@ class Terminal:
         """Show how far a model's file or server has come; may be called in another thread."""
         if not self.console.is_terminal:
             if what != self._fetching:
-                self.console.print(f"{what} …", highlight=False)
+                self.console.print(f"{escape(what)} …", highlight=False)
             self._fetching = what
             return
         if self._progress is None:
@@ -125,7 +121,7 @@ class Terminal:
         if what != self._fetching or self._fetch is None:
             if self._fetch is not None:
                 self._progress.remove_task(self._fetch)
-            self._fetch = self._progress.add_task("model", total=total or None, note=what)
+            self._fetch = self._progress.add_task("model", total=total or None, note=escape(what))
             self._fetching = what
         self._progress.update(self._fetch, completed=done, total=total or None)
         if total and done >= total:
@@ -187,83 +183,3 @@ def counts_table(counts: Sequence[StageCounts]) -> Table:
             why,
         )
     return table
-
-
-def shown_row(stage: str, outcome: Outcome) -> Panel | Text | None:
-    """What a stage made of a row, for people; None where there is nothing to see."""
-    if isinstance(outcome, Deferred):
-        return Text.from_markup(f"  [yellow]{stage}: deferred[/] {escape(outcome.reason)}")
-    if isinstance(outcome, Dropped):
-        # hundreds of functions are no seeds: only the table says so
-        return None if stage == "seeds" else _dropped_line(stage, outcome)
-    row = outcome.row
-    match stage:
-        case "instruct" | "evolve" if row.get("generation") or stage == "instruct":
-            return Panel(escape(row["input"]), title=_title("question", row), title_align="left")
-        case "respond":
-            return _code_panel(row["solution"], _title("solution", row))
-        case "testgen":
-            return _code_panel("\n".join(json.loads(row["unit_tests"])), _title("tests", row))
-        case "execute":
-            return Text.from_markup(f"  {_title('verdicts', row)}: {verdict_marks(row)}")
-        case "judge":
-            return Panel(
-                escape(judgement_text(row)), title=_title("judge", row), title_align="left"
-            )
-    return None
-
-
-def _dropped_line(stage: str, outcome: Dropped) -> Text:
-    evidence = " ".join(outcome.evidence.split())[:160]
-    name = outcome.row.get("entry_point") or outcome.row.get("seed_origin") or ""
-    return Text.from_markup(
-        f"  [red]{stage}: dropped[/] {escape(str(name))} [bold]{outcome.reason}[/] "
-        f"[dim]{escape(evidence)}[/]"
-    )
-
-
-def _title(what: str, row: Row) -> str:
-    made = f" [dim]({row['operation']})[/]" if what == "question" and row.get("operation") else ""
-    return f"{what} [bold]{escape(str(row.get('entry_point') or row.get('id')))}[/]{made}"
-
-
-def _code_panel(code: str, title: str) -> Panel:
-    return Panel(
-        Syntax(code.strip("\n"), "python", theme="ansi_dark", word_wrap=True),
-        title=title,
-        title_align="left",
-    )
-
-
-def verdict_marks(row: Row) -> str:
-    """The verdicts of a row's tests as marks, with the count."""
-    marks = " ".join(MARKS.get(verdict, f"[red]{verdict}[/]") for verdict in row["test_verdicts"])
-    return f"{marks}  {row['tests_passed']} of {row['tests_total']} pass"
-
-
-def judgement_text(row: Row) -> str:
-    """The three scores with their justifications, a line each."""
-    judgement = json.loads(row["llm_judgement"])
-    return "\n".join(
-        f"{judgement[name]['score']}  {name.replace('_', ' ')}: {judgement[name]['justification']}"
-        for name in CRITERIA
-    )
-
-
-def whole_row(row: Row, number: int) -> Group:
-    """A finished row, readable from question to judgement."""
-    return Group(
-        Text.from_markup(
-            f"\n[bold]Row {number}[/]  {row['id']}  {row['domain']}, {row['operation']}, "
-            f"from {escape(str(row['seed_origin']))}, {escape(str(row['license']))}"
-        ),
-        Panel(escape(row["input"]), title="question", title_align="left"),
-        Panel(escape(row["output"]), title="solution", title_align="left"),
-        _code_panel("\n".join(json.loads(row["unit_tests"])), "tests"),
-        Text.from_markup(f"  verdicts: {verdict_marks(row)}"),
-        Panel(
-            escape(judgement_text(row)),
-            title=f"judge: {row['judge_score']} of 5",
-            title_align="left",
-        ),
-    )

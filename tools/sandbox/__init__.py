@@ -11,9 +11,11 @@ and locale are fixed; time is not.
 
 What is not covered. Tests and candidate share a process, so a hostile program can forge its own
 verdicts (an `__eq__` that is always true, the caller's frame, the verdict pipe): it cannot reach
-beyond them, but `pass` from a hostile program means nothing. System calls are not filtered, so bugs
-of the kernel are within reach. Memory is bounded for each process, not for a program's processes
-together, and the number of files in /tmp is not bounded. Only the standard library can be imported.
+beyond them, but `pass` from a hostile program means nothing. Where the pipeline is not run by root
+and kernel.yama.ptrace_scope is 0, it can also stop the driver, and so hold up one worker for a
+minute and a half. System calls are not filtered, so bugs of the kernel are within reach. Memory is
+bounded for each process, not for a program's processes together, and the number of files in /tmp is
+not bounded. Only the standard library can be imported.
 """
 
 from opencodeinstruct.tools.sandbox.check import Walls, check_walls, describe

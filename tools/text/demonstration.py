@@ -5,6 +5,8 @@ surely one is left alone.
 """
 
 import ast
+import symtable
+import warnings
 from collections.abc import Iterator
 
 _SHOWS = frozenset({"print", "pprint", "display", "input", "exit", "quit"})
@@ -27,7 +29,10 @@ def without_demonstration(code: str, tree: ast.Module, name: str) -> str:
     That is: asserts, a `__main__` part, statements that print, read input or call `name`, itself
     or through another function. They stay where later code needs what they bind, or shares a line.
     """
-    cut = _demonstrations(tree, name)
+    try:
+        cut = _demonstrations(code, tree, name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # it parses but is no program
+        return code
     if not cut:
         return code
     kept = {
@@ -42,22 +47,43 @@ def without_demonstration(code: str, tree: ast.Module, name: str) -> str:
         if kept.isdisjoint(own):
             for line in own:
                 lines[line - 1] = ""
-    return "\n".join(lines).strip("\n") + "\n"
+    return "\n".join(lines)
 
 
-def _demonstrations(tree: ast.Module, name: str) -> set[ast.stmt]:
-    showing = _showing_functions(tree, name) | _SHOWS | {name}
-    needed: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, _DEFINITIONS) and getattr(node, "name", None) not in showing - {name}:
-            needed |= set(_names(node, ast.Load))
+def _demonstrations(code: str, tree: ast.Module, name: str) -> set[ast.stmt]:
+    shows = _showing_functions(tree, name)
+    showing = shows | _SHOWS | {name}
+    needed = _read_by_functions(code, shows)
     cut: set[ast.stmt] = set()
     for node in reversed(tree.body):
         if _demonstrates(node, showing, needed):
             cut.add(node)
         else:
-            needed |= set(_names(node, ast.Load))
+            needed.update(_read_at_once(node))
     return cut
+
+
+def _read_by_functions(code: str, apart_from: frozenset[str]) -> set[str]:
+    """The module's names that functions and classes read when they are called or made."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        top = symtable.symtable(code, "<solution>", "exec")
+    tables = [table for table in top.get_children() if table.get_name() not in apart_from]
+    names: set[str] = set()
+    while tables:
+        table = tables.pop()
+        tables.extend(table.get_children())
+        names.update(one.get_name() for one in table.get_symbols() if one.is_global())
+    return names
+
+
+def _read_at_once(node: ast.stmt) -> Iterator[str]:
+    """The names that running the statement `node` reads; a function's body does not run."""
+    parts: list[ast.AST] = [node]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        parts = [node.args, *node.decorator_list, *([node.returns] if node.returns else [])]
+    for part in parts:
+        yield from _names(part, ast.Load)
 
 
 def _demonstrates(node: ast.stmt, showing: frozenset[str], needed: set[str]) -> bool:

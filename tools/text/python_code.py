@@ -99,6 +99,14 @@ def code_blocks(text: str) -> list[str]:
     return [block.body for block in fenced_blocks(text) if _is_python(block)]
 
 
+def _code_in(text: str) -> list[str]:
+    """The Python blocks of `text`, or all of it where there is no fence."""
+    blocks = fenced_blocks(text)
+    if not blocks:
+        return ["\n".join(lines_of(text))]
+    return [block.body for block in blocks if _is_python(block)]
+
+
 def _is_python(block: Block) -> bool:
     return _PYTHON_TAG.fullmatch(block.tag) is not None
 
@@ -116,7 +124,7 @@ def code_block_defining(text: str, name: str) -> str | None:
         if tree is None or name not in defined_names(tree):
             continue
         code = without_demonstration(block, tree, name)
-        code = code if parse_python(code) is not None else block
+        code = (code if parse_python(code) is not None else block).strip("\n") + "\n"
         if not any(_is_stub_of(node, name) for node in tree.body):
             return code
         stub = stub or code
@@ -124,7 +132,7 @@ def code_block_defining(text: str, name: str) -> str | None:
 
 
 def _possible_blocks(text: str) -> Iterator[str]:
-    yield from code_blocks(text) or ["\n".join(lines_of(text))]
+    yield from _code_in(text)
     yield from (block.body for block in spans(text) if _is_python(block))
 
 
@@ -154,7 +162,7 @@ def assert_lines(text: str) -> list[str]:
     block that does not parse as a whole (it was cut, say) is read line by line.
     """
     found: list[str] = []
-    for block in code_blocks(text) or ["\n".join(lines_of(text))]:
+    for block in _code_in(text):
         tree = parse_python(block)
         trees = [tree] if tree is not None else _asserts_of_broken(block.split("\n"))
         for part in trees:
@@ -203,7 +211,9 @@ def _asserts_of_broken(lines: list[str]) -> Iterator[ast.Module]:
             continue
         for following in [*lines[number + 1 : number + 1 + _CONTINUED], ""]:
             tries += 1
-            tree = parse_python(piece) if tries <= _TRIES else None
+            if tries > _TRIES:
+                return
+            tree = parse_python(piece)
             if tree is not None:
                 yield tree
             if tree is not None or not _is_open(piece) or following.lstrip().startswith("assert"):
