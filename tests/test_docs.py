@@ -255,7 +255,7 @@ def test_no_file_names_the_place_where_it_was_written() -> None:
         check=True,
     )
     hosts = ("py" + "pi.org", "python" + "hosted.org", "test." + "pypi")
-    places = re.compile("|".join([r"(?<![\w./~-])/wo" + "rk/", *map(re.escape, hosts)]))
+    places = re.compile("|".join([r"(?<![\w.~-])/wo" + "rk/", *map(re.escape, hosts)]))
     found = [
         f"{name}: {match.group()}"
         for name in map(os.fsdecode, filter(None, listed.stdout.split(b"\0")))

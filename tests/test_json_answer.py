@@ -153,10 +153,11 @@ def test_an_object_that_python_writes_is_read(value: dict[str, Any]) -> None:
         assert object_in(text) == value
 
 
-pieces = st.sampled_from(
-    ["{", "}", '"', "'", "\\", "\\ud800", "[", "]", ":", ",", "a", "1", " ", "\n", "```"]
-    + ["```json\n", "~~~\n", "\0", "\ud800", "{'a': ", '{"a": ', "None", "#", "(", "lambda:", "f'{"]
+marks = st.sampled_from(["{", "}", '"', "'", "\\", "[", "]", ":", ",", "#", "(", "\0", "\ud800"])
+words = st.sampled_from(
+    ["a", "1", " ", "\n", "\\ud800", "None", "lambda:", "f'{", "{'a': ", '{"a": ']
 )
+pieces = marks | words | st.sampled_from(["```", "```json\n", "~~~\n"])
 
 
 @given(text=st.text() | st.lists(pieces, max_size=60).map("".join))

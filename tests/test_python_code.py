@@ -121,7 +121,7 @@ def test_the_block_that_defines_the_function_is_found(
 
 
 def test_a_fence_in_a_docstring_does_not_end_the_block() -> None:
-    code = 'def f(x):\n    """Add one.\n\n    ```python\n    f(1)\n    ```\n    """\n    return x + 1\n'
+    code = 'def f(x):\n    """Add.\n\n    ```python\n    f(1)\n    ```\n    """\n    return x + 1\n'
     assert code_block_defining(f"So:\n```python\n{code}```\nIt adds.\n", "f") == code
     at_margin = 'def f(x):\n    """Add one.\n\n```\nf(1)\n```\n    """\n    return x + 1\n'
     assert code_block_defining(f"So:\n```python\n{at_margin}```\nIt adds.\n", "f") == at_margin
@@ -224,11 +224,11 @@ HUGE = [
     ("backticks", "`" * 200_000),
     ("backticks and a line end", "`" * 200_000 + "\n"),
     ("backticks of growing number", "\n".join("`" * number for number in range(3, 600))),
-    ("fences", "```\n" * 50_000),
+    ("fences", "```\n" * 20_000),
     ("opening fences", "```python\n" * 20_000),
     ("fences with the name", "```python\ndef f\n" * 12_000),
-    ("whole blocks", "```python\ndef g(x): return x\n```\n" * 5000),
-    ("blocks that show f", "```python\nprint(f(1))\n```\n" * 6000),
+    ("whole blocks", "```python\ndef g(x): return x\n```\n" * 2000),
+    ("blocks that show f", "```python\nprint(f(1))\n```\n" * 2000),
     ("tildes", "~" * 200_000),
     ("mixed marks", "```~~~" * 30_000),
     ("blanks", " " * 200_000),
@@ -238,7 +238,7 @@ HUGE = [
     ("a fence and blanks", "```python\n" + " " * 200_000),
     ("list markers", "- " * 100_000),
     ("numbers", "1" * 200_000),
-    ("asserts", "assert f(1) == 1\n" * 12_000),
+    ("asserts", "assert f(1) == 1\n" * 4000),
     ("bare asserts", "assert \n" * 25_000),
     ("asserts on one line", "assert " * 28_000),
     ("open asserts", "assert f((((\n" * 15_000),
@@ -251,8 +251,13 @@ HUGE = [
     ("attributes over lines", "(f" + "\n.f" * 60_000 + ")"),
     ("quotes", "'" * 200_000),
     ("triple quotes", '"""\n' * 50_000),
-    ("definitions", "def f(x): return x\n" * 10_000),
-    ("statements on one line", "f(1);" * 2000),
+    ("definitions", "def f(x): return x\n" * 3000),
+    ("statements on one line", "f(1);" * 1000),
+    (
+        "a chain of functions that show",
+        "".join(f"def g{number}(): g{number + 1}()\n" for number in range(3000))
+        + "def g3000(): f(1)\ndef f(x): return x\ng0()\n",
+    ),
     ("NULs", "\0" * 200_000),
     ("half pairs", "\ud800\n" * 100_000),
     ("indentation", "".join(" " * depth + "if f(1):\n" for depth in range(600))),
@@ -269,11 +274,11 @@ def test_no_answer_is_an_error_or_makes_it_hang(fenced: bool, what: str, text: s
     assert isinstance(code_blocks(text), list)
 
 
-pieces = st.sampled_from(
-    ["```", "```python\n", "~~~\n", "\n", "    ", " ", "\t", "\r", "def f(x):", "return x", "f", "=", "(", ")"]
-    + ["assert f(1) == 1", "assert ", "print(f(1))", "'", '"""', "\\", "\0", "\ud800", "#", "[", "- ", ";", "x"]
-    + ["if __name__ == '__main__':", "lambda x: x", "class f:", "try:", "f'{x!r:>{x}}'", "0x" + "f" * 4000]
-)  # fmt: skip
+marks = st.sampled_from(["```", "```python\n", "~~~\n", "\n", "    ", " ", "\t", "\r", "- ", "\f"])
+signs = st.sampled_from(["=", "(", ")", "'", '"""', "\\", "\0", "\ud800", "#", "[", ";", "@", ":="])
+words = st.sampled_from(["def f(x):", "return x", "f", "x", "lambda x: x", "class f:", "try:"])
+lines = st.sampled_from(["assert f(1) == 1", "assert ", "print(f(1))", "if __name__ == 'x':", "0x"])
+pieces = marks | signs | words | lines
 answers = st.text() | st.lists(pieces, max_size=40).map("".join)
 
 
@@ -375,7 +380,7 @@ ASSERTS: list[tuple[str, str, list[str]]] = [
      ["assert f(1) == 2"]),
     ("a function's argument", "def t(x):\n    assert f(x)", []),
     ("a variable named as a builtin", "def t():\n    input = 1\n    assert f(input) == 2", []),
-    ("a block's variable", "xs = [1]\nassert f(xs) == 2\nassert f([1]) == 2", ["assert f([1]) == 2"]),
+    ("a block's variable", "xs = [1]\nassert f(xs) == 2\nassert f([1])", ["assert f([1])"]),
     ("a loop", "for x in [1, 2]:\n    assert f(x) == x + 1", []),
     ("a loop that does not use its variable", "for x in [1]:\n    assert f(1) == 2", []),
     ("a condition", "if f(0):\n    assert f(1) == 2", []),
@@ -392,8 +397,8 @@ ASSERTS: list[tuple[str, str, list[str]]] = [
     ("several blocks", "```python\nassert f(1)\n```\nand\n```python\nassert f(2)\n```",
      ["assert f(1)", "assert f(2)"]),
     ("another language", "```js\nassert f(1)\n```", []),
-    ("Windows line ends", "```\r\nassert f(1)\r\nassert f(2)\r\n```", ["assert f(1)", "assert f(2)"]),
-    ("a number too long to write", "assert f(0x" + "f" * 5000 + ") == 1\nassert f(1)", ["assert f(1)"]),
+    ("Windows line ends", "```\r\nassert f(1)\r\nassert f()\r\n```", ["assert f(1)", "assert f()"]),
+    ("a number too long to write", f"assert f(0x{'f' * 5000})\nassert f(1)", ["assert f(1)"]),
     ("too deep to write", "assert f(" + "-" * 3000 + "1)\n", []),
     ("prose about asserts", "I assert that f is right.\nassert it!", []),
     ("nothing", "", []),

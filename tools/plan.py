@@ -20,7 +20,6 @@ from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
 from opencodeinstruct.tools.ports import Ask, Role, Run
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.recipe import Recipe, digest
-from opencodeinstruct.tools.runner import Columns, EachRow, Population, Source, Step, Work
 from opencodeinstruct.tools.sources.read import read_seeds
 from opencodeinstruct.tools.stages.clean import clean
 from opencodeinstruct.tools.stages.decontaminate import build_index, decontaminate
@@ -31,6 +30,7 @@ from opencodeinstruct.tools.stages.instruct import instruct
 from opencodeinstruct.tools.stages.judge import judge
 from opencodeinstruct.tools.stages.respond import respond
 from opencodeinstruct.tools.stages.testgen import testgen
+from opencodeinstruct.tools.steps import Columns, EachRow, Population, Source, Step, Work
 from opencodeinstruct.tools.text.benchmark_index import BenchmarkIndex
 
 STAGES = (

@@ -7,8 +7,8 @@ the concurrency and however often the run was killed.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
@@ -16,66 +16,17 @@ import pyarrow as pa
 
 from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.schema import working_schema
-from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row, Verdicts
+from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolder, read_table
 from opencodeinstruct.tools.stages.asking import settle
+from opencodeinstruct.tools.steps import Columns, EachRow, Pace, Population, Source, Step
 from opencodeinstruct.tools.watch import Watch
 
-_REFUSALS = 3  # a part whose rows, this many at least, are all refused stops the run
+_REFUSED = "request_refused"
+_REFUSALS = 3  # so many requests refused and none served stop the run
 _PARTS_AT_ONCE = 3  # the next part's rows fill the gaps that the last rows of a part leave
 
 Result = TypeVar("Result")
-OnOutcome = Callable[[Outcome], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A stage that makes rows of nothing: each outcome is a row made."""
-
-    read: Callable[[], Iterator[Outcome]]
-
-
-@dataclass(frozen=True, slots=True)
-class EachRow:
-    """A row stage, with at most `at_once` rows under way."""
-
-    work: Callable[[Row], Awaitable[Outcome]]
-    at_once: int
-
-
-@dataclass(frozen=True, slots=True)
-class Population:
-    """A stage over all rows that keeps them and makes new ones, which come after them."""
-
-    work: Callable[[Sequence[Row], OnOutcome], Awaitable[list[Outcome]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """A column stage, part by part, or over the whole table where rows are compared."""
-
-    decide: Callable[[pa.Table], Verdicts]
-    whole: bool
-
-
-Work = Source | EachRow | Population | Columns
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A stage ready to run; `fingerprint` changes with whatever decides what it makes."""
-
-    name: str
-    work: Work
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a run proceeds: rows of a part, and whether deferred rows are dropped for good."""
-
-    rows_per_part: int = 1000
-    drop_deferred: bool = False
 
 
 async def drive(
@@ -192,6 +143,7 @@ async def _run_rows(
     teller.watch.started(teller.stage, entered)
     rows_at_once = asyncio.Semaphore(max(work.at_once, 1))
     parts_at_once = asyncio.Semaphore(_PARTS_AT_ONCE)
+    refusals = _Refusals()
 
     async def one(row: Row) -> Outcome:
         async with rows_at_once:
@@ -202,28 +154,46 @@ async def _run_rows(
             if stage.part(number).exists():
                 tally = _written(stage, number)
                 teller.watch.advanced(teller.stage, tally.total())
+                refusals.served |= set(tally) != {_REFUSED}
                 return tally, 0
             outcomes = await _together([one(row) for row in _rows(read_table(parts[number]))])
-            _refuse_if_all_refused(outcomes)
             tally, deferred = _tally(outcomes)
-            if not deferred:
+            if not deferred and not refusals.hold(number, outcomes):
                 stage.write_part(number, outcomes)
             return tally, deferred
 
     results = await _together([part(number) for number in range(len(parts))])
+    for number, outcomes in refusals.held.items():
+        stage.write_part(number, outcomes)
     total = sum((tally for tally, _ in results), Counter[str]())
     deferred = sum(count for _, count in results)
     return teller.counts(entered, 0, total, deferred), len(parts)
 
 
-def _refuse_if_all_refused(outcomes: Sequence[Outcome]) -> None:
-    """An endpoint that accepts no request at all is set up wrongly; that costs no rows."""
-    refused = [o for o in outcomes if isinstance(o, Dropped) and o.reason == "request_refused"]
-    if len(refused) == len(outcomes) >= _REFUSALS:
-        raise Missing(
-            f"The endpoint refused all of {len(refused)} requests; the last time it said: "
-            f"{refused[-1].evidence} Correct the model's settings and run again."
-        )
+@dataclass(slots=True)
+class _Refusals:
+    """Parts all of whose rows were refused, held back while no request at all was served.
+
+    An endpoint that accepts nothing is set up wrongly: that ends the run and costs no row.
+    """
+
+    served: bool = False
+    held: dict[int, list[Outcome]] = field(default_factory=dict)
+
+    def hold(self, number: int, outcomes: list[Outcome]) -> bool:
+        """Whether part `number` is held back; `Missing` when enough were refused, none served."""
+        refused = [o for o in outcomes if isinstance(o, Dropped) and o.reason == _REFUSED]
+        if not outcomes or len(refused) < len(outcomes):
+            self.served |= bool(outcomes)
+            return False
+        self.held[number] = outcomes
+        count = sum(map(len, self.held.values()))
+        if not self.served and count >= _REFUSALS:
+            raise Missing(
+                f"The endpoint refused all of {count} requests; the last time it said: "
+                f"{refused[-1].evidence.rstrip('.')}. Correct the model's settings and run again."
+            )
+        return True
 
 
 async def _together(work: Sequence[Awaitable[Result]]) -> list[Result]:
@@ -248,7 +218,7 @@ async def _run_population(
         teller.settled(outcome)
 
     outcomes = [teller.decided(outcome) for outcome in await work.work(rows, told)]
-    _refuse_if_all_refused(outcomes[len(rows) :])
+    _Refusals().hold(0, outcomes[len(rows) :])
     tally, deferred = _tally(outcomes)
     parts = 0
     if not deferred:

@@ -20,7 +20,6 @@ from opencodeinstruct.tools.plan import ASKS, STAGES, Services
 from opencodeinstruct.tools.ports import Answer, Refused, Request
 from opencodeinstruct.tools.preview import finished_rows, preview_recipe
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
-from opencodeinstruct.tools.runner import Pace
 from opencodeinstruct.tools.session import (
     Session,
     claim_folder,
@@ -31,6 +30,7 @@ from opencodeinstruct.tools.session import (
 )
 from opencodeinstruct.tools.shown import visible, whole_row
 from opencodeinstruct.tools.stages.build import BuildReport
+from opencodeinstruct.tools.steps import Pace
 from opencodeinstruct.tools.terminal import Terminal, counts_table, reasons
 
 
@@ -160,7 +160,8 @@ def _refuse_nothing(session: Session, came: _Came, err: Console) -> None:
     raise RunFolderError(
         f"{session.folder.path}: nothing left to build: `{last.stage}` kept no row "
         f"({reasons(last)}). {session.folder.stage(last.stage).path / 'rejects'} holds them "
-        "with the reasons; correct the recipe or take another model."
+        "with the reasons. Correct the recipe or the model, or try that stage anew with "
+        f"`opencodeinstruct {last.stage}`."
     )
 
 
@@ -195,8 +196,8 @@ async def _say_estimate(session: Session, terminal: Terminal) -> None:
         return
     except Refused as error:
         raise Missing(
-            f"The model {model.name} refuses even a short request: {error} Correct the model's "
-            "settings and run again."
+            f"The model {model.name} refuses even a short request: {str(error).rstrip('.')}. "
+            "Correct the model's settings and run again."
         ) from error
     if found.tokens_per_second:
         time = spoken(seconds(expected, found.tokens_per_second))

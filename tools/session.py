@@ -22,8 +22,9 @@ from opencodeinstruct.tools.ports import Program, Run, RunResult
 from opencodeinstruct.tools.prompt import Prompts, load_prompts
 from opencodeinstruct.tools.recipe import ROLES, Recipe, dump, load_recipe
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts
-from opencodeinstruct.tools.runner import Pace, Step, drive
+from opencodeinstruct.tools.runner import drive
 from opencodeinstruct.tools.sandbox import Sandbox
+from opencodeinstruct.tools.steps import Pace, Step
 from opencodeinstruct.tools.watch import Watch
 
 _LONGEST_SHOWN = 80  # characters of a setting in an error

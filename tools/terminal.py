@@ -140,7 +140,7 @@ class Terminal:
         if self._progress is not None and self._task is not None and not before:
             self._progress.remove_task(self._task)
             self._task = None
-        self.console.print(stage_line(counts, before=before), highlight=False)
+        self.console.print(stage_line(counts, before=before), highlight=False, soft_wrap=True)
 
 
 def stage_line(counts: StageCounts, *, before: bool) -> str:

@@ -16,6 +16,11 @@ QUIET = -1  # llama.cpp's verbosity: not even errors, which it would mix into ou
 PROMPT_CACHE_MIB = 512  # llama.cpp would take up to 8 GiB of a newcomer's memory
 MAGIC = b"GGUF"
 
+# Threads that wait for each other sleep instead of turning in circles. OpenMP reads this when it is
+# loaded. Measured on two cores, 4 requests: 28 tokens/s instead of 14 on a quiet machine, and 14
+# instead of 3 beside two busy processes.
+PATIENT = {"OMP_WAIT_POLICY": "passive"}
+
 
 class EmbeddedServer:
     """Serves the GGUF file `path` at `base_url` while the context lasts.
@@ -83,10 +88,18 @@ def usable_cores() -> int:
 
 def _xllamacpp() -> Any:
     """The module `xllamacpp`, imported late: it loads 30 MB that most commands do not need."""
+    own = {name: os.environ.get(name) for name in PATIENT}
     try:
+        os.environ.update({name: own[name] or value for name, value in PATIENT.items()})
         return importlib.import_module("xllamacpp")
     except ImportError as error:
+        system = "libgomp" in str(error)  # minimal images lack GCC's OpenMP library
+        run = "apt-get install libgomp1" if system else "pip install xllamacpp"
         raise Missing(
             f"the package xllamacpp does not load ({error}). "
-            "Run: pip install xllamacpp, or set model to an endpoint's URL."
+            f"Run: {run}, or set model to an endpoint's URL."
         ) from error
+    finally:
+        for name, value in own.items():
+            if value is None:
+                os.environ.pop(name, None)

@@ -7,6 +7,7 @@ surely one is left alone.
 import ast
 import symtable
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 
 _SHOWS = frozenset({"print", "pprint", "display", "input", "exit", "quit"})
@@ -130,18 +131,20 @@ def _showing_functions(tree: ast.Module, name: str) -> frozenset[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name != name
     }
     variables = {bound for node in tree.body for bound in _assigned(node)}
-    printing = {
-        own
-        for own, node in functions.items()
-        if _shows(node, _SHOWS) and variables.isdisjoint(_names(node, ast.Load))
-    }
-    showing = frozenset({name}) | printing
-    while True:
-        more = {own for own, node in functions.items() if own not in showing}
-        more = {own for own in more if not showing.isdisjoint(_names(functions[own], ast.Load))}
-        if not more:
-            return showing - {name}
-        showing |= more
+    reads = {own: set(_names(node, ast.Load)) for own, node in functions.items()}
+    readers: dict[str, list[str]] = defaultdict(list)
+    for own, names in reads.items():
+        for read in names:
+            readers[read].append(own)
+    printing = {own for own in functions if _shows(functions[own], _SHOWS)}
+    waiting = [name, *(own for own in printing if variables.isdisjoint(reads[own]))]
+    showing: set[str] = set()
+    while waiting:
+        one = waiting.pop()
+        if one not in showing:
+            showing.add(one)
+            waiting.extend(readers[one])
+    return frozenset(showing - {name})
 
 
 def _assigned(node: ast.stmt) -> Iterator[str]:

@@ -8,6 +8,7 @@ import symtable
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from opencodeinstruct.tools.text.demonstration import is_main, without_demonstration
 from opencodeinstruct.tools.text.fences import Block, fenced_blocks, lines_of, spans
@@ -16,6 +17,7 @@ from opencodeinstruct.tools.text.functions import is_stub
 _PYTHON_TAG = re.compile(r"(?:i?py(?:thon)?[\d.]*|pycon)?")
 _DEEPEST = 10_000  # characters of one line of code; past that it is no solution
 _TRIES = 2000  # pieces of a block that does not parse, tried as an assert statement
+_MOST = 1000  # asserts of one answer; past that it is a loop
 _CONTINUED = 20  # lines over which one assert of such a block may run
 
 _NAMED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -161,13 +163,15 @@ def assert_lines(text: str) -> list[str]:
     condition. One that uses a variable of its block is left out: on its own it means nothing. A
     block that does not parse as a whole (it was cut, say) is read line by line.
     """
-    found: list[str] = []
+    return list(islice(_assert_lines(text), _MOST))
+
+
+def _assert_lines(text: str) -> Iterator[str]:
     for block in _code_in(text):
         tree = parse_python(block)
         trees = [tree] if tree is not None else _asserts_of_broken(block.split("\n"))
         for part in trees:
-            found.extend(_self_contained(part))
-    return found
+            yield from _self_contained(part)
 
 
 def _self_contained(tree: ast.Module) -> Iterator[str]:

@@ -1,0 +1,146 @@
+"""A question: read from a model's answer, and laid out so that nobody doubts what it asks for."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opencodeinstruct.builder.schema import OPERATIONS
+from opencodeinstruct.tools.ports import content_id
+from opencodeinstruct.tools.stages.asking import Unreadable
+from opencodeinstruct.tools.stages.question import (
+    Question,
+    question_of,
+    question_schema,
+    read_question,
+    with_question,
+)
+from opencodeinstruct.tools.text.python_code import parse_signature
+
+PROBLEM = "Write a function `area` that takes a number `side` and returns the square's area."
+SIGNATURE = "def area(side: float) -> float"
+
+
+def said(**changes: Any) -> str:
+    return json.dumps({"signature": SIGNATURE, "problem": PROBLEM, **changes})
+
+
+@pytest.mark.parametrize(
+    ("why", "answer"),
+    [
+        ("as asked", said()),
+        ("fields that come first", said(difference="It is square.", idea="A square.")),
+        ("in a fence, amid prose", f"Here:\n```json\n{said()}\n```\nFine?"),
+        ("the other order", json.dumps({"problem": PROBLEM, "signature": SIGNATURE})),
+        ("a signature with a colon", said(signature=f"{SIGNATURE}:")),
+        ("a signature in backticks", said(signature=f"`{SIGNATURE}`")),
+        ("a signature without def", said(signature="area(side: float) -> float")),
+        ("a signature with a body", said(signature=f"{SIGNATURE}:\n    pass")),
+        ("blanks around", said(problem=f"\n {PROBLEM} \n")),
+        ("the layout copied", said(problem=f"{PROBLEM}\n\nSignature: `{SIGNATURE}`")),
+        ("an old signature copied", said(problem=f"{PROBLEM}\n\nSignature: `def old(x)`\n")),
+    ],
+)
+def test_a_question_ends_with_its_signature_once(why: str, answer: str) -> None:
+    question = read_question(answer)
+    assert isinstance(question, Question), why
+    assert question.text == f"{PROBLEM}\n\nSignature: `{SIGNATURE}`"
+    assert question.signature.name == "area"
+    assert question.signature.arguments == ("side",)
+
+
+@pytest.mark.parametrize(
+    ("why", "answer", "reason"),
+    [
+        ("prose", "I would rather not.", "not_json"),
+        ("a list of text", '["area"]', "not_json"),
+        ("no problem", json.dumps({"signature": SIGNATURE}), "no_problem"),
+        ("a blank problem", said(problem="  \n"), "no_problem"),
+        ("a problem that is no text", said(problem=[PROBLEM]), "no_problem"),
+        ("null", said(problem=None), "no_problem"),
+        ("no signature", json.dumps({"problem": PROBLEM}), "bad_signature"),
+        ("a signature that is no text", said(signature={"name": "area"}), "bad_signature"),
+        ("a signature without arguments", said(signature="def area()"), "bad_signature"),
+        ("two functions", said(signature="def area(x): ...\ndef b(x): ..."), "bad_signature"),
+        ("a builtin", said(signature="def sum(side)", problem="`sum`"), "bad_signature"),
+        ("another function", said(signature="def volume(side)"), "function_not_named"),
+        ("part of a word", said(signature="def quar(side)"), "function_not_named"),
+        ("part of a name", said(signature="def are(side)", problem="`area`"), "function_not_named"),
+        ("a private helper", said(problem=f"{PROBLEM} Use `_norm(side)`."), "names_a_helper"),
+    ],
+)
+def test_what_cannot_be_asked_says_why(why: str, answer: str, reason: str) -> None:
+    question = read_question(answer)
+    assert isinstance(question, Unreadable), why
+    assert question.reason == reason
+    assert len(question.evidence) <= 400
+
+
+@pytest.mark.parametrize(
+    ("why", "problem"),
+    [
+        ("emphasis", f"{PROBLEM} It _must_ be quick."),
+        ("names with underscores", f"{PROBLEM} Think of `side_length` and side_."),
+        ("special names", f"{PROBLEM} The type has `__float__`."),
+    ],
+)
+def test_underscores_alone_name_no_helper(why: str, problem: str) -> None:
+    assert isinstance(read_question(said(problem=problem)), Question), why
+
+
+def test_a_private_function_may_be_what_is_asked_for() -> None:
+    answer = said(problem="Write `_area`.", signature="def _area(side)")
+    assert isinstance(read_question(answer), Question)
+
+
+def test_half_of_a_surrogate_pair_cannot_get_into_a_question() -> None:
+    question = read_question(
+        '{"signature": "def area(side)", "problem": "`area` \\ud83d of \\ud83d\\ude00"}'
+    )
+    assert isinstance(question, Question)
+    assert question.text.startswith("`area` \ufffd of \U0001f600")
+    question.text.encode("utf-8")
+
+
+def test_the_schema_asks_for_leading_fields_first() -> None:
+    schema = question_schema("idea")
+    assert schema["required"] == ["idea", "signature", "problem"]
+    assert list(schema["properties"]) == schema["required"]
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_row_says_how_its_question_was_made(operation: str) -> None:
+    signature = parse_signature(SIGNATURE)
+    assert signature is not None
+    before = {"id": "old", "seed_ids": ["s"], "input": None}
+    row = with_question(before, question_of(PROBLEM, signature), operation=operation, model="m")
+    assert row["id"] == content_id(row["input"])
+    assert (row["entry_point"], row["signature"]) == ("area", SIGNATURE)
+    assert row["operation"] == operation
+    assert row["seed_ids"] == ["s"]
+    assert row["generation_algorithm"] == {
+        "seed": "oss-instruct",
+        "oss-instruct": "oss-instruct",
+        "crossover": "self-instruct",
+    }.get(operation, "evol-instruct")
+    assert before == {"id": "old", "seed_ids": ["s"], "input": None}
+
+
+names = st.from_regex(r"[a-z][a-z_]{0,8}[a-z]", fullmatch=True)
+
+
+@given(name=names, problem=st.text(), answer=st.text())
+def test_any_answer_is_a_question_or_a_reason(name: str, problem: str, answer: str) -> None:
+    for text in (answer, said(problem=problem), said(signature=f"def {name}(x)", problem=answer)):
+        assert isinstance(read_question(text), Question | Unreadable)
+
+
+@given(problem=st.text().map(lambda text: f"`area` {text}"))
+def test_laying_out_a_question_again_changes_nothing(problem: str) -> None:
+    signature = parse_signature(SIGNATURE)
+    assert signature is not None
+    once = question_of(problem, signature)
+    assert question_of(once.text, signature) == once

@@ -1,0 +1,60 @@
+"""The forms a stage can have for the runner, and how a run proceeds; nothing here does anything."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
+
+OnOutcome = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stage that makes rows of nothing: each outcome is a row made."""
+
+    read: Callable[[], Iterator[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class EachRow:
+    """A row stage, with at most `at_once` rows under way."""
+
+    work: Callable[[Row], Awaitable[Outcome]]
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """A stage over all rows that keeps them and makes new ones, which come after them."""
+
+    work: Callable[[Sequence[Row], OnOutcome], Awaitable[list[Outcome]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A column stage, part by part, or over the whole table where rows are compared."""
+
+    decide: Callable[[pa.Table], Verdicts]
+    whole: bool
+
+
+Work = Source | EachRow | Population | Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage ready to run; `fingerprint` changes with whatever decides what it makes."""
+
+    name: str
+    work: Work
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a run proceeds: rows of a part, and whether deferred rows are dropped for good."""
+
+    rows_per_part: int = 1000
+    drop_deferred: bool = False
