@@ -1,7 +1,6 @@
 """The command line called in this process: its exit code, what it printed, what its run holds."""
 
 import io
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +96,7 @@ def stage_of(body: Body) -> str:
     ):
         if mark in system:
             return stage
-    return "instruct" if "seed" in system or "code" in system else "mutate"
+    return "mutate" if "out of old ones" in system else "instruct"
 
 
 def run_folder(path: Path) -> RunFolder:
@@ -118,8 +117,3 @@ def kept(path: Path, stage: str) -> list[Row]:
 
 def _rows(part: Path) -> list[Row]:
     return list(pq.read_table(part).to_pylist())
-
-
-def for_stage(stage: str, reply: Callable[[Body], object], other: Callable[[Body], object]):  # type: ignore[no-untyped-def]
-    """A script that replies with `reply` to requests of `stage`, else with `other`."""
-    return lambda body: (reply if stage_of(body) == stage else other)(body)

@@ -57,7 +57,7 @@ def test_asks_until_an_answer_can_be_read(
 
 def test_a_cut_answer_that_says_nothing_shows_its_end() -> None:
     said = Answer("x" * 1000 + "end", "m", "length")
-    found = asyncio.run(
+    found: Reading[int] = asyncio.run(
         ask_until_read(saying(said), REQUEST, lambda text: Unreadable("no"), tries=1)
     )
     assert isinstance(found.value, Unreadable)

@@ -81,7 +81,7 @@ def test_a_score_may_be_written_in_several_ways(given: object, score: int) -> No
     assert judgement[CRITERIA[0]]["score"] == score
 
 
-NO_SCORES = [
+NO_SCORES: list[object] = [
     0,
     6,
     -1,

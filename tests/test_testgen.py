@@ -27,14 +27,14 @@ ROW: Row = {
 }
 
 
-def tests_of(*lines: str) -> str:
+def fenced(*lines: str) -> str:
     return "```python\n" + "\n".join(lines) + "\n```"
 
 
-GOOD = tests_of(*(f"assert f({x}) == {x + 1}" for x in range(6)))
+GOOD = fenced(*(f"assert f({x}) == {x + 1}" for x in range(6)))
 
 
-def tested(ask: Ask, **settings: Any) -> Outcome:
+def written(ask: Ask, **settings: Any) -> Outcome:
     work = testgen(ROW, ask, PROMPTS, TestgenSettings(**settings), seed=0)
     return asyncio.run(settle(work, ROW))
 
@@ -45,7 +45,7 @@ def kept_tests(outcome: Outcome) -> list[str]:
 
 
 def test_a_row_is_given_its_tests_in_order() -> None:
-    outcome = tested(saying(GOOD))
+    outcome = written(saying(GOOD))
     assert kept_tests(outcome) == [f"assert f({x}) == {x + 1}" for x in range(6)]
     assert isinstance(outcome, Kept)
     assert outcome.row["tester_model"] == "test-model"
@@ -55,12 +55,12 @@ def test_a_row_is_given_its_tests_in_order() -> None:
 
 
 def test_no_more_tests_are_kept_than_were_asked_for() -> None:
-    assert len(kept_tests(tested(saying(GOOD), count=4))) == 4
+    assert len(kept_tests(written(saying(GOOD), count=4))) == 4
 
 
 def test_useless_tests_are_not_counted_among_those_that_were_asked_for() -> None:
-    said = tests_of("assert f(1) == f(1)", "assert g(1)", "assert f(1) == 2", "assert f(2) == 3")
-    assert kept_tests(tested(saying(said), count=2, at_least=2)) == [
+    said = fenced("assert f(1) == f(1)", "assert g(1)", "assert f(1) == 2", "assert f(2) == 3")
+    assert kept_tests(written(saying(said), count=2, at_least=2)) == [
         "assert f(1) == 2",
         "assert f(2) == 3",
     ]
@@ -69,7 +69,7 @@ def test_useless_tests_are_not_counted_among_those_that_were_asked_for() -> None
 def test_a_tester_does_not_see_the_solution_unless_told() -> None:
     for sees in (False, True):
         asked: list[Request] = []
-        tested(saying(GOOD, asked=asked), sees_solution=sees)
+        written(saying(GOOD, asked=asked), sees_solution=sees)
         (request,) = asked
         assert request.role == "tester"
         assert ("return x + 1" in request.messages[-1].content) is sees
@@ -80,8 +80,8 @@ def test_a_tester_does_not_see_the_solution_unless_told() -> None:
 @pytest.mark.parametrize(
     ("why", "said", "reason", "times"),
     [
-        ("too few", [tests_of("assert f(1) == 2", "assert f(2) == 3")], "too_few_tests", 2),
-        ("the same thrice", [tests_of(*["assert f(1) == 2"] * 3)], "too_few_tests", 2),
+        ("too few", [fenced("assert f(1) == 2", "assert f(2) == 3")], "too_few_tests", 2),
+        ("the same thrice", [fenced(*["assert f(1) == 2"] * 3)], "too_few_tests", 2),
         ("of another function", [GOOD.replace("f(", "g(")], "too_few_tests", 2),
         ("prose", ["I would test the edge cases."], "too_few_tests", 2),
         ("nothing", [""], "empty_answer", 2),
@@ -93,7 +93,7 @@ def test_a_row_without_enough_tests_is_asked_again_and_then_dropped(
     why: str, said: list[Said], reason: str, times: int
 ) -> None:
     asked: list[Request] = []
-    outcome = tested(saying(*said, asked=asked))
+    outcome = written(saying(*said, asked=asked))
     assert isinstance(outcome, Dropped), why
     assert outcome.reason == reason
     assert len(asked) == times
@@ -102,17 +102,17 @@ def test_a_row_without_enough_tests_is_asked_again_and_then_dropped(
 
 def test_the_second_answer_may_do() -> None:
     asked: list[Request] = []
-    assert len(kept_tests(tested(saying("no", GOOD, asked=asked)))) == 6
+    assert len(kept_tests(written(saying("no", GOOD, asked=asked)))) == 6
     assert asked[0].seed != asked[1].seed
 
 
 def test_a_cut_answer_gives_the_tests_that_are_whole() -> None:
     said = Answer(GOOD.removesuffix("\n```") + "\nassert f(9", "m", "length")
-    assert len(kept_tests(tested(saying(said)))) == 6
+    assert len(kept_tests(written(saying(said)))) == 6
 
 
 def test_a_dead_service_defers_the_row() -> None:
-    assert tested(saying(ServiceError("down"))) == Deferred(ROW, "down")
+    assert written(saying(ServiceError("down"))) == Deferred(ROW, "down")
 
 
 USABLE: list[tuple[str, str]] = [
@@ -209,7 +209,7 @@ def test_a_message_is_left_out_since_it_may_use_what_the_test_does_not_have() ->
     assert usable_tests(["assert f(1) == 2, f'got {result}'"], "f") == ["assert f(1) == 2"]
 
 
-def test_ten_thousand_lines_do_not_make_it_hang() -> None:
+def test_thousands_of_lines_do_not_make_it_hang() -> None:
     lines = [f"assert f({number % 50}) == {number}" for number in range(2000)]
     assert usable_tests(lines, "f") == []
     assert usable_tests(["assert f(" + "[" * 150 + "]" * 150 + ")"] * 500, "f") != []

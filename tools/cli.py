@@ -7,16 +7,17 @@ command line, 3 some rows deferred, 130 stopped with Ctrl-C.
 import io
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from opencodeinstruct.builder.errors import RunFolderError
+import opencodeinstruct
+from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.tools.doctor import examine
 from opencodeinstruct.tools.endings import guarded, say_unexpected
@@ -129,8 +130,9 @@ def status_command(recipe: RecipePath, out: Out = None) -> None:
             counts_table([session.folder.stage(stage).counts() for stage in complete])
         )
     missing = [stage for stage in STAGES if stage not in complete]
-    built = (session.folder.dataset / "manifest.json").exists()
-    told = f"next: {missing[0]}" if missing else ("complete" if built else "next: build")
+    told = f"next: {[*missing, 'build'][0]}"
+    if not missing and session.folder.dataset_is_current():
+        told = "complete"
     _say(f"{session.folder.path}: {told}")
 
 
@@ -159,8 +161,9 @@ def doctor_command(
 def _model_of(text: str) -> ModelSettings:
     try:
         return ModelSettings.model_validate(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error).split("\n")[-1].strip(), param_hint="--model") from None
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(said, param_hint="--model") from None
 
 
 @app.command("init")
@@ -176,9 +179,17 @@ def init_command(
     if present:
         raise RunFolderError(f"{folder / present[0]}: is there already. Give another folder.")
     for name in names:
-        text = files("opencodeinstruct").joinpath("examples", name).read_text(encoding="utf-8")
-        write_text(folder / name, text)
+        write_text(folder / name, _example(name))
     _say(f"Now: opencodeinstruct run {folder / names[0]}")
+
+
+def _example(name: str) -> str:
+    """The text of a file of examples/, which lies beside the subpackages, installed or not."""
+    folders = [Path(place) / "examples" for place in opencodeinstruct.__path__]
+    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if path is None:
+        raise Missing(f"examples/{name} was not installed. Install opencodeinstruct again.")
+    return path.read_text(encoding="utf-8")
 
 
 @app.command("publish")

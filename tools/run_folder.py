@@ -213,6 +213,15 @@ class RunFolder:
         """What `build` makes."""
         return self.path / "dataset"
 
+    def dataset_is_current(self) -> bool:
+        """Whether the dataset was built after the last stage was made."""
+        built, made = self.dataset / "manifest.json", self.stage(self.stages[-1]).manifest
+        return (
+            built.is_file()
+            and made.is_file()
+            and built.stat().st_mtime_ns >= made.stat().st_mtime_ns
+        )
+
     def remove_from(self, name: str) -> list[str]:
         """Remove what stage `name` and those after it made; the names of stages that had any."""
         removed = []

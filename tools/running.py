@@ -70,7 +70,7 @@ def run(session: Session, options: Options, screens: Screens) -> int:
 def run_one(session: Session, stage: str, options: Options, screens: Screens) -> int:
     """Run `stage` anew on what the one before it kept; later stages are then out of date."""
     with session.folder.locked():
-        _claim(session, options, screens.err)
+        _claim(session, options, screens.err, anew_from=stage)
         require_stages(session, stage)
         if stage == "build":
             _say_dataset(_build(session, screens.err), screens.out)
@@ -79,7 +79,16 @@ def run_one(session: Session, stage: str, options: Options, screens: Screens) ->
         if removed:
             screens.err.print(
                 f"What came after it is out of date and was removed: {', '.join(removed)}. "
-                "`opencodeinstruct run` makes it again, from recorded answers where they fit."
+                "`opencodeinstruct run` makes it again, from recorded answers where they fit.",
+                soft_wrap=True,
+            )
+        if session.folder.dataset.exists():
+            screens.err.print(
+                f"The dataset is out of date, too: {session.folder.dataset} stays until "
+                "`opencodeinstruct run` or `build` replaces it.",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
             )
         came = asyncio.run(_stages(session, (stage,), options, screens))
     screens.out.print(counts_table(came.counts))
@@ -103,8 +112,8 @@ def preview(session: Session, rows: int, screens: Screens) -> int:
     return 0
 
 
-def _claim(session: Session, options: Options, err: Console) -> None:
-    removed = claim_folder(session, redo=options.redo)
+def _claim(session: Session, options: Options, err: Console, anew_from: str | None = None) -> None:
+    removed = claim_folder(session, redo=options.redo, anew_from=anew_from)
     if removed:
         err.print(f"The recipe changed; made anew: {', '.join(removed)}.")
 

@@ -61,11 +61,12 @@ def session_of(recipe: Recipe, out: Path) -> Session:
     return Session(recipe, load_prompts(recipe.prompts), RunFolder(out, STAGES))
 
 
-def claim_folder(session: Session, *, redo: bool) -> list[str]:
+def claim_folder(session: Session, *, redo: bool, anew_from: str | None = None) -> list[str]:
     """Make the run's folder this recipe's own; the stages whose former output was removed.
 
     Stages that another recipe made are refused (`RunFolderError` names the first difference),
-    or with `redo` removed: answers that still fit are kept in the journal.
+    or with `redo` removed: answers that still fit are kept in the journal. Those from `anew_from`
+    on are to be made again anyway, so they are removed without asking.
     """
     folder = session.folder
     prints = fingerprints(session.recipe, session.prompts)
@@ -82,7 +83,8 @@ def claim_folder(session: Session, *, redo: bool) -> list[str]:
     if changed is not None and any(
         folder.stage(stage).path.exists() for stage in STAGES[STAGES.index(changed) :]
     ):
-        if not redo:
+        meant = anew_from in STAGES and STAGES.index(changed) >= STAGES.index(anew_from)
+        if not redo and not meant:
             raise RunFolderError(
                 f"{folder.path}: made by another recipe: {_difference(record, now, changed)}. "
                 f"Give another folder with --out, or --redo to make it anew from `{changed}` on."
@@ -139,7 +141,7 @@ def _difference(record: Path, now: Mapping[str, Any], stage: str) -> str:
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str:
-    text = repr(values[key]) if key in values else "not set"
+    text = "not set" if values.get(key) is None else repr(values[key])
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 

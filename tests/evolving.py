@@ -1,0 +1,99 @@
+"""A population to evolve, and a model whose children depend on nothing but the request."""
+
+import asyncio
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
+from opencodeinstruct.tools.ports import Ask, Request, content_id
+from opencodeinstruct.tools.prompt import load_prompts
+from opencodeinstruct.tools.stages.evolve import EvolveSettings, evolve
+from tests.asks import by
+
+PROMPTS = load_prompts()
+NAMES = "amber basin cedar delta ember fjord grove harbor island jungle kettle lagoon meadow"
+WORDS = tuple(NAMES.split())
+
+
+def parent(number: int, **changes: Any) -> Row:
+    """A question of generation 0."""
+    text = f"Write `first_{number}` of a `value`: {WORDS[number % len(WORDS)]}."
+    seed = content_id(f"seed {number}")
+    return {
+        "id": content_id(text),
+        "input": text,
+        "domain": "generic" if number % 2 else "algorithmic",
+        "seed_origin": f"seeds.jsonl:{number}",
+        "license": "MIT",
+        "seed_ids": [seed],
+        "parent_ids": [seed],
+        "generation": 0,
+        "colony": 0,
+        "operation": "seed",
+        "spent_output_tokens": 1000,
+    } | changes
+
+
+def parents(count: int) -> list[Row]:
+    return [parent(number) for number in range(count)]
+
+
+def problem(random: random.Random) -> dict[str, str]:
+    """A problem that shares next to nothing with any other."""
+    name = f"made_{random.getrandbits(40)}"
+    story = " ".join(f"{random.choice(WORDS)}{random.getrandbits(20)}" for _ in range(12))
+    return {
+        "idea": story,
+        "difference": story,
+        "signature": f"def {name}(value: int) -> int",
+        "problem": f"{story}. Write `{name}`.",
+    }
+
+
+def made(request: Request, *, offspring: int | None = None) -> str:
+    """An answer that depends on nothing but the request."""
+    key = blake2b(f"{request.messages}{request.seed}".encode()).digest()
+    draw = random.Random(key)
+    if is_crossover(request):
+        asked = re.search(r"Write (\d+) new", request.messages[-1].content)
+        assert asked is not None
+        count = int(asked[1]) if offspring is None else offspring
+        return json.dumps({"problems": [problem(draw) for _ in range(count)]})
+    return json.dumps(problem(draw))
+
+
+def is_crossover(request: Request) -> bool:
+    return "Change:" not in request.messages[-1].content
+
+
+def evolved(
+    rows: list[Row],
+    ask: Ask | None = None,
+    *,
+    seed: int = 0,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    **chosen: Any,
+) -> list[Outcome]:
+    return asyncio.run(
+        evolve(
+            rows,
+            ask or by(made),
+            PROMPTS,
+            EvolveSettings(**chosen),
+            seed=seed,
+            on_outcome=on_outcome,
+        )
+    )
+
+
+def kept_rows(outcomes: list[Outcome]) -> list[Row]:
+    return [outcome.row for outcome in outcomes if isinstance(outcome, Kept)]
+
+
+def reasons(outcomes: list[Outcome]) -> Counter[str]:
+    return Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Dropped))

@@ -1,0 +1,524 @@
+"""Whatever models, endpoints, disks and people do: one clear line or a recorded rejection.
+
+Never a traceback, never a row that is lost or doubled, and the same command goes on afterwards.
+"""
+
+import json
+import shlex
+import shutil
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opencodeinstruct.builder.schema import CRITERIA
+from opencodeinstruct.tools.plan import STAGES
+from opencodeinstruct.tools.sandbox.walls import find_bwrap
+from tests.calling import QUICK, call, kept, quick_recipe, rejects, run_folder, stage_of
+from tests.endpoint import (
+    CUT_BEFORE,
+    CUT_MIDWAY,
+    FLOOD,
+    Body,
+    Endpoint,
+    Fault,
+    Reply,
+    status,
+)
+from tests.pipeline import command, environment, hashes
+from tests.scripted import answer
+
+Script = Callable[[Body], Reply]
+
+
+def only(stage: str, reply: Script) -> Script:
+    """Replies to the requests of `stage` as `reply`, to the others well."""
+    return lambda body: reply(body) if stage_of(body) == stage else answer(body)
+
+
+def every(number: int, reply: Reply) -> Script:
+    """Every `number`th request of a stage gets `reply`; the trial is served."""
+    lock, counts = threading.Lock(), Counter[str]()
+
+    def script(body: Body) -> Reply:
+        with lock:
+            counts["asked"] += stage_of(body) != "trial"
+            is_bad = stage_of(body) != "trial" and counts["asked"] % number == 0
+        return reply if is_bad else answer(body)
+
+    return script
+
+
+def adds_up(run: Path) -> None:
+    """Every row of every complete stage came from the one before it, and went on or was dropped."""
+    entered: Counter[str] = Counter()
+    for name in STAGES:
+        stage = run_folder(run).stage(name)
+        if not stage.is_complete():
+            return
+        counts, went_on, dropped = stage.counts(), kept(run, name), rejects(run, name)
+        assert (counts.kept, sum(counts.dropped.values())) == (len(went_on), len(dropped))
+        assert Counter(row["reject_reason"] for row in dropped) == counts.dropped
+        assert all(row["reject_reason"] for row in dropped)
+        ids = Counter(row["id"] for row in went_on)
+        if name not in ("seeds", "instruct", "evolve"):  # these give a row another id, or make it
+            assert ids + Counter(row["id"] for row in dropped) == entered
+        entered = ids
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The hashes of all stages of a run that nothing disturbs, its dataset among them."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with Endpoint(answer) as endpoint:
+        recipe = quick_recipe(folder, endpoint.base_url)
+        assert call("run", recipe, "--out", folder / "run").code == 0
+    yield of_rows(folder / "run")
+
+
+def of_rows(run: Path) -> dict[str, str]:
+    return {path: its for path, its in hashes(run).items() if path != "recipe.yaml"}
+
+
+JUDGEMENT = {name: {"score": 3, "justification": "\ud800"} for name in CRITERIA}
+ODD_ANSWERS: list[Reply] = [
+    "I am not sure what you mean.",
+    "",
+    " \n\t ",
+    FLOOD,  # 40,000 tokens
+    Fault(body=b'{"choices": [{"message": {"content": "\xff\xfe def"}}]}'),
+    "I'm sorry, but I can't help with that.",
+    '{"problem": "a \\ud800 b", "signature": "def f_\\ud800(x)"}',  # half a surrogate pair
+    '{"problem": "Write `f` \\ud800 that takes x", "signature": "def f(x: int) -> int"}',
+    "[" * 50_000,
+    '{"a":' * 50_000,
+    "```python\n" + "(" * 5_000 + "\n```",
+    "```python\ndef take_2(x): return " + "-" * 50_000 + "1\n```",
+    "```python\ndef take_3(x):\n    return '\0'\n```",
+    "\0\x1b[2J\x1b]0;title\x07",  # it would clear the terminal
+    "```python\nassert take_2('\\ud800') == 1\nassert take_2(2) == '\\ud800'\n```",
+    json.dumps(JUDGEMENT),
+    json.dumps({name: {"score": 10**400} for name in CRITERIA}),
+    '{"requirement_conformance": {"score": ' + "9" * 5000 + "}}",
+    Fault(text="def", finish_reason="length"),
+    Fault(text="null", usage=False),
+    '{"problems": [null, 3, {"problem": 3}]}',
+    '{"problem": "", "signature": ""}',
+    status(400, "the prompt is too long"),
+    status(422, "no \x1b[31m"),
+]
+
+
+@pytest.mark.parametrize(
+    "stage", ["instruct", "mutate", "crossover", "respond", "testgen", "judge"]
+)
+def test_odd_answers_cost_their_rows_with_a_reason_and_nothing_else(
+    tmp_path: Path, stage: str
+) -> None:
+    lock, left = threading.Lock(), list(ODD_ANSWERS)
+
+    def odd(_: Body) -> Reply:
+        with lock:
+            left.append(left.pop(0))
+            return left[-1]
+
+    (tmp_path / "code.py").write_text(
+        "".join(
+            f'def piece_{n}(items, size):\n    """Do {n} of items."""\n    return items[size:{n}]\n\n'
+            for n in range(len(ODD_ANSWERS) if stage == "instruct" else 2)
+        )
+    )
+    seeds = [
+        {"kind": "problems", "path": "problems.jsonl", "fields": {"input": "statement",
+         "signature": "head"}},
+        {"kind": "code", "path": "code.py"},
+    ]  # fmt: skip
+    evolve = {"colonies": 1, "children": len(ODD_ANSWERS), "crossover_probability": 0.0}
+    if stage == "crossover":
+        evolve["crossover_probability"] = 1.0
+    with Endpoint(only(stage, odd)) as endpoint:
+        settings = {"base_url": endpoint.base_url, **QUICK, "attempts": 1}
+        recipe = quick_recipe(
+            tmp_path, "", problems=4, seeds=seeds, model=settings, rows_per_part=1000,
+            evolve=evolve if stage in ("mutate", "crossover") else {"generations": 0},
+        )  # fmt: skip
+        ended = call(*until(stage), recipe, "--out", tmp_path / "run", "--show-rows")
+        while ended.code == 0 and (later := next_stage(tmp_path / "run", stage)):
+            ended = call(later, recipe, "--out", tmp_path / "run", "--show-rows")
+    assert ended.code in (0, 3), ended.err  # one answer is no answer: such a row is deferred
+    assert "\x1b" not in ended.err + ended.out
+    adds_up(tmp_path / "run")
+
+
+def until(stage: str) -> list[str]:
+    return ["seeds"]
+
+
+def next_stage(run: Path, stage: str) -> str | None:
+    """The first stage that is not complete, up to the one after that which asks as `stage`."""
+    last = {"mutate": "evolve", "crossover": "evolve"}.get(stage, stage)
+    names = STAGES[: STAGES.index(last) + 2]
+    return next((name for name in names if not run_folder(run).stage(name).is_complete()), None)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason"),
+    [("respond", "no_code"), ("testgen", "too_few_tests"), ("judge", "no_judgement")],
+)
+def test_a_run_of_which_no_row_is_left_says_where_and_why(
+    tmp_path: Path, stage: str, reason: str
+) -> None:
+    with Endpoint(only(stage, lambda body: "That is a good question.")) as endpoint:
+        recipe = quick_recipe(tmp_path, endpoint.base_url)
+        ended = call("run", recipe, "--out", tmp_path / "run")
+        assert ended.code == 1
+        assert f"nothing left to build: `{stage}` kept no row ({reason} 3)" in ended.error
+        assert call("run", recipe, "--out", tmp_path / "run").error == ended.error
+    adds_up(tmp_path / "run")
+    assert [row["reject_reason"] for row in rejects(tmp_path / "run", stage)] == [reason] * 3
+    assert all(row["reject_evidence"] for row in rejects(tmp_path / "run", stage))
+    assert not (tmp_path / "run" / "dataset").exists()
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (status(500, "the engine [/b] is dead \x1b[31m"), "HTTP 500: the engine [/b] is dead"),
+        (status(503), "HTTP 503"),
+        (status(302, Location="http://elsewhere/"), "it redirects to http://elsewhere/"),
+        (CUT_BEFORE, "Server disconnected"),
+        (Fault(body=b"<html>a proxy's page</html>"), "no JSON"),
+        (None, "Cannot connect"),  # nobody listens there
+    ],
+)
+def test_an_endpoint_that_never_works_defers_every_row(
+    tmp_path: Path, reply: Fault | None, reason: str
+) -> None:
+    with Endpoint(lambda body: reply or "") as endpoint:
+        base_url = endpoint.base_url if reply else "http://127.0.0.1:9/v1"
+        recipe = quick_recipe(tmp_path, base_url)
+        ended = call("run", recipe, "--out", tmp_path / "run")
+    assert ended.code == 3
+    (said,) = [line for line in ended.err.splitlines() if line.startswith("3 rows deferred")]
+    assert "in `respond`: " in said and base_url in said and reason in said
+    assert "Run the same command again" in said and "\x1b" not in ended.err
+    assert not list((tmp_path / "run" / "07-respond").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (status(401, "bad key"), "refuses the login (HTTP 401: bad key)"),
+        (status(403), "refuses the login (HTTP 403"),
+        (status(404, "no such model"), "does not serve the model 'test-model'"),
+        (status(400, "context of 16 tokens"), "refuses even a short request: context of 16 tokens"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_an_endpoint_that_is_set_up_wrongly_ends_the_run_and_costs_no_row(
+    tmp_path: Path, undisturbed: dict[str, str], reply: Fault, says: str, late: bool
+) -> None:
+    script = only("testgen", lambda body: reply) if late else (lambda body: reply)
+    with Endpoint(script) as endpoint:
+        ended = call("run", quick_recipe(tmp_path, endpoint.base_url), "--out", tmp_path / "run")
+    assert ended.code == 1
+    assert ("context of 16 tokens" if late and reply.status == 400 else says) in ended.error
+    adds_up(tmp_path / "run")
+    with Endpoint(answer) as endpoint:
+        recipe = quick_recipe(tmp_path, endpoint.base_url)
+        for stage in STAGES[4:]:
+            if not run_folder(tmp_path / "run").stage(stage).is_complete():
+                if not run_folder(tmp_path / "run").stage("seeds").is_complete():
+                    break
+                call(stage, recipe, "--out", tmp_path / "run")
+    same_stages(tmp_path / "run", undisturbed)
+
+
+def same_stages(run: Path, undisturbed: dict[str, str]) -> None:
+    """Whatever stages of `run` are complete hold the same bytes as in the undisturbed run."""
+    mine = of_rows(run)
+    for name in STAGES:
+        if run_folder(run).stage(name).is_complete():
+            folder = run_folder(run).stage(name).path.name
+            wanted = {path: its for path, its in undisturbed.items() if path.startswith(folder)}
+            assert {path: its for path, its in mine.items() if path.startswith(folder)} == wanted
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        status(500, "for now"),
+        status(429, "slow down", Retry_After="0.05"),
+        CUT_BEFORE,
+        CUT_MIDWAY,
+        Fault(delay=2.0),  # longer than the timeout
+    ],
+)
+def test_a_failure_that_passes_changes_no_byte(
+    tmp_path: Path, undisturbed: dict[str, str], reply: Fault
+) -> None:
+    model: dict[str, Any] = {**QUICK, "attempts": 6, "request_timeout_seconds": 1.0}
+    with Endpoint(every(4, reply)) as endpoint:
+        recipe = quick_recipe(tmp_path, "", model={**model, "base_url": endpoint.base_url})
+        call("seeds", recipe, "--out", tmp_path / "run")
+        for stage in STAGES[1:]:
+            ended = call(stage, recipe, "--out", tmp_path / "run")
+            assert ended.code == 0, ended.err
+    same_stages(tmp_path / "run", undisturbed)
+    assert run_folder(tmp_path / "run").stage("judge").is_complete()
+
+
+def test_an_endpoint_that_goes_down_midway_defers_rows_and_the_same_command_completes_the_run(
+    tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    lock, served = threading.Lock(), [0]
+
+    def dying(body: Body) -> Reply:
+        with lock:
+            served[0] += 1
+            return answer(body) if served[0] <= 8 + 2 else CUT_BEFORE  # the trial, two rows
+
+    with Endpoint(dying) as endpoint:
+        ended = call("run", quick_recipe(tmp_path, endpoint.base_url), "--out", tmp_path / "run")
+    assert ended.code == 3
+    assert "deferred in `respond`" in ended.err
+    with Endpoint(answer) as endpoint:  # it is up again, elsewhere
+        ended = call("run", quick_recipe(tmp_path, endpoint.base_url), "--out", tmp_path / "run")
+        paid = Counter(json.dumps(body) for body in endpoint.requests)
+    assert ended.code == 0, ended.err
+    assert of_rows(tmp_path / "run") == undisturbed
+    assert "2 from the journal" in ended.err and set(paid.values()) == {1}
+
+
+def test_rows_whose_service_failed_can_be_dropped_for_good(tmp_path: Path) -> None:
+    down = only("judge", lambda body: status(500) if "take_2" in str(body) else answer(body))
+    with Endpoint(down) as endpoint:
+        recipe = quick_recipe(tmp_path, endpoint.base_url)
+        for stage in STAGES[:-1]:
+            assert call(stage, recipe, "--out", tmp_path / "run").code == 0
+        assert call("judge", recipe, "--out", tmp_path / "run").code == 3
+        ended = call("judge", recipe, "--out", tmp_path / "run", "--drop-deferred")
+    assert ended.code == 0
+    (row,) = rejects(tmp_path / "run", "judge")
+    assert (row["entry_point"], row["reject_reason"]) == ("take_2", "service_failed")
+    assert "HTTP 500" in row["reject_evidence"]
+    adds_up(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty_file"),
+        (b'{"statement": \n', "broken_line"),
+        (b'{"other": 1}\n', "missing_field"),
+        ('{"statement": "caf\xe9"}\n'.encode("latin-1"), "bad_encoding"),
+        (b'{"statement": 3, "head": 4}\n', "wrong_type"),
+        (b'{"statement": " ", "head": " "}\n', "empty"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "not_jsonl"),
+    ],
+)
+def test_seeds_of_which_none_is_accepted_end_the_run_naming_the_rejects(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    recipe = quick_recipe(tmp_path, "http://127.0.0.1:9/v1")
+    (tmp_path / "problems.jsonl").write_bytes(content)
+    ended = call("run", recipe, "--out", tmp_path / "run")
+    assert ended.code == 1
+    assert "no seed was accepted (" in ended.error
+    assert str(tmp_path / "run" / "01-seeds" / "rejects") in ended.error
+    (row, *_) = rejects(tmp_path / "run", "seeds")
+    assert row["reject_reason"] == reason or row["reject_reason"] in ended.error
+    assert "problems.jsonl" in row["reject_evidence"]
+
+
+def test_one_bad_line_among_good_seeds_is_rejected_alone(tmp_path: Path) -> None:
+    recipe = quick_recipe(tmp_path, "http://127.0.0.1:9/v1")
+    seeds = tmp_path / "problems.jsonl"
+    good = seeds.read_bytes().splitlines(keepends=True)
+    seeds.write_bytes(b"".join([good[0], b'{"statement": "caf\xe9"}\n', b"{\n", *good[1:]]))
+    ended = call("seeds", recipe, "--out", tmp_path / "run")
+    assert ended.code == 0
+    assert len(kept(tmp_path / "run", "seeds")) == len(good)
+    found = [row["reject_evidence"] for row in rejects(tmp_path / "run", "seeds")]
+    assert [evidence.split(": ")[0] for evidence in found] == [
+        "problems.jsonl:2",
+        "problems.jsonl:3",
+    ]
+
+
+@pytest.mark.parametrize("size", [40_000, 90_000, 200_000, 420_000])  # bytes of the whole disk
+def test_a_full_disk_is_one_line_and_the_same_command_completes_the_run_with_room(
+    tmp_path: Path, undisturbed: dict[str, str], size: int
+) -> None:
+    disk, saved = tmp_path / "disk", tmp_path / "saved"
+    disk.mkdir()
+    bwrap = [str(find_bwrap()), "--dev-bind", "/", "/", "--size", str(size), "--tmpfs", str(disk)]
+    if subprocess.run([*bwrap, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine cannot mount a file system of its own for a test")
+    with Endpoint(answer) as endpoint:
+        recipe = quick_recipe(tmp_path, endpoint.base_url)
+        line = shlex.join(command("run", recipe, "--out", disk / "run"))
+        copy = f"{line}; code=$?; cp -a {disk}/run {saved}; exit $code"
+        ended = subprocess.run(
+            [*bwrap, "--", "sh", "-c", copy],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 1, ended.stderr
+        (said,) = [part for part in ended.stderr.splitlines() if part.startswith("error: ")]
+        assert f"{disk}/run" in said and "disk" in said and "again" in said
+        assert "Traceback" not in ended.stderr
+        adds_up(saved)
+        same_stages(saved, undisturbed)
+        assert not list(saved.rglob("*.writing"))
+        assert call("run", recipe, "--out", saved).code == 0
+    assert of_rows(saved) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a recipe and its run, complete but for the dataset."""
+    folder = tmp_path_factory.mktemp("finished")
+    with Endpoint(answer) as endpoint:
+        recipe = quick_recipe(folder, endpoint.base_url)
+        for stage in STAGES:
+            assert call(stage, recipe, "--out", folder / "run").code == 0
+    yield folder
+
+
+def damaged_part(run: Path) -> str:
+    path = run / "10-execute" / "part-00000.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+    return f"{path}: is missing or damaged"
+
+
+def missing_part(run: Path) -> str:
+    (run / "10-execute" / "part-00000.parquet").unlink()
+    return "part-00000.parquet: is missing or damaged (No such file or directory)"
+
+
+def cut_manifest(run: Path) -> str:
+    path = run / "10-execute" / "manifest.json"
+    path.write_bytes(path.read_bytes()[:40])
+    return f"{path}: is missing or damaged"
+
+
+def cut_record(run: Path) -> str:
+    (run / "stages.json").write_text('{"seeds": [')
+    return "stages.json: is damaged"
+
+
+def odd_record(run: Path) -> str:
+    (run / "stages.json").write_text('{"seeds": 3}')
+    return "stages.json: is damaged"
+
+
+def lost_record(run: Path) -> str:
+    (run / "stages.json").unlink()
+    return "stages.json does not say which"
+
+
+def garbage_journal(run: Path) -> str:
+    shutil.rmtree(run / "11-judge")
+    for path in run.glob("journal.sqlite*"):
+        path.unlink()
+    (run / "journal.sqlite").write_bytes(b"this is no database" * 300)
+    return "journal.sqlite is no journal, or damaged"
+
+
+def folder_as_journal(run: Path) -> str:
+    for path in run.glob("journal.sqlite*"):
+        path.unlink()
+    (run / "journal.sqlite").mkdir()
+    return "journal.sqlite"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damaged_part,
+        missing_part,
+        cut_manifest,
+        cut_record,
+        odd_record,
+        lost_record,
+        garbage_journal,
+        folder_as_journal,
+    ],
+)
+def test_a_damaged_run_is_one_line_that_says_what_and_what_to_do(
+    finished: Path, tmp_path: Path, damage: Callable[[Path], str]
+) -> None:
+    run = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    says = damage(run)
+    ended = call("judge", finished / "recipe.yaml", "--out", run)
+    assert ended.code == 1
+    assert says in ended.error
+    assert any(word in ended.error for word in ("Delete", "Move", "--redo", "cannot be"))
+
+
+def test_deleting_a_damaged_stage_as_told_heals_the_run_from_the_journal(
+    finished: Path, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    run = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    damaged_part(run)
+    error = call("judge", finished / "recipe.yaml", "--out", run).error
+    shutil.rmtree(error.split("Delete ")[1].split(" and run again")[0])
+    assert call("execute", finished / "recipe.yaml", "--out", run).code == 0
+    assert call("judge", finished / "recipe.yaml", "--out", run).code == 0
+    same_stages(run, undisturbed)
+
+
+def test_a_lost_record_is_made_anew_on_request_without_paying_again(
+    finished: Path, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    run = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    lost_record(run)
+    for stage in STAGES:  # the endpoint is gone: the journal has every answer
+        flags = ["--redo"] if stage == "seeds" else []
+        assert call(stage, finished / "recipe.yaml", "--out", run, *flags).code == 0
+    same_stages(run, undisturbed)
+
+
+def test_what_is_no_dataset_of_ours_is_not_touched(finished: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    (run / "dataset").mkdir()
+    (run / "dataset" / "thesis.tex").write_text("mine")
+    ended = call("run", finished / "recipe.yaml", "--out", run)
+    assert ended.code == 1
+    assert f"{run / 'dataset'}: is there and holds something else" in ended.error
+    assert [path.name for path in (run / "dataset").iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_where_the_run_should_be_is_not_touched(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        ended = call("run", finished / "recipe.yaml", "--out", out)
+        assert ended.code == 1 and str(tmp_path / "file") in ended.error
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_second_command_in_the_same_run_is_refused(finished: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    with run_folder(run).locked():
+        ended = call("run", finished / "recipe.yaml", "--out", run)
+        assert call("status", finished / "recipe.yaml", "--out", run).code == 0  # looking is free
+    assert ended.code == 1 and "another command is working in this run" in ended.error
+
+
+def test_leftovers_of_a_killed_write_are_no_rows(
+    finished: Path, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    run = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    shutil.rmtree(run / "11-judge")
+    (run / "11-judge").mkdir()
+    (run / "11-judge" / ".part-00000.parquet.writing").write_bytes(b"PAR1 half")
+    assert call("judge", finished / "recipe.yaml", "--out", run).code == 0
+    same_stages(run, undisturbed)

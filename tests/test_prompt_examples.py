@@ -1,0 +1,231 @@
+"""The examples in the prompts: every one is read, run and true."""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from opencodeinstruct.builder.schema import CRITERIA
+from opencodeinstruct.tools.ports import Message
+from opencodeinstruct.tools.prompt import GIVEN, NAMES, load_prompts
+from opencodeinstruct.tools.stages.asking import Unreadable
+from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS
+from opencodeinstruct.tools.stages.judge import JUDGEMENT_SCHEMA, read_judgement
+from opencodeinstruct.tools.stages.question import Question, question_from, question_schema
+from opencodeinstruct.tools.stages.testgen import usable_tests
+from opencodeinstruct.tools.text.json_answer import object_in
+from opencodeinstruct.tools.text.python_code import assert_lines, code_blocks
+
+SHIPPED_PROMPTS = load_prompts()
+
+
+def batch_weights(weights: list[int], size: int) -> list[int]:
+    return [sum(weights[start : start + size]) for start in range(0, len(weights), size)]
+
+
+def largest_gap(values: list[int]) -> int:
+    return max((abs(one - other) for one, other in pairwise(values)), default=0)
+
+
+def count_even(values: list[int]) -> int:
+    return sum(value % 2 == 0 for value in values)
+
+
+def count_distinct_even(values: list[int]) -> int:
+    return len({value for value in values if value % 2 == 0})
+
+
+def even_dishes(menu: str) -> int:
+    return sum(len(dish) % 2 == 0 for dish in menu.split())
+
+
+REFERENCES: dict[str, Callable[..., object]] = {
+    function.__name__: function
+    for function in (batch_weights, largest_gap, count_even, count_distinct_even, even_dishes)
+}
+"""Right implementations of the functions that the examples ask for."""
+
+
+def shown(name: str) -> tuple[Message, ...]:
+    """The messages of prompt `name`, with stand-ins for what a row gives."""
+    return SHIPPED_PROMPTS.render(name, **GIVEN[name])
+
+
+def answers(name: str) -> list[str]:
+    """The model's answers that prompt `name` shows as examples."""
+    return [message.content for message in shown(name) if message.role == "assistant"]
+
+
+def questions(name: str) -> list[Question]:
+    """The questions that the example answers of prompt `name` give, as its stage reads them."""
+    found = []
+    for answer in answers(name):
+        given = object_in(answer)
+        assert given is not None
+        for problem in given.get("problems", [given]):
+            question = question_from(problem, answer)
+            assert isinstance(question, Question), question
+            found.append(question)
+    return found
+
+
+ASKING_FOR_QUESTIONS = {  # and the fields that come before signature and problem
+    "instruct_code": (),
+    "instruct_problem": (),
+    "mutate": ("difference",),
+    "crossover": ("idea",),
+}
+
+
+@pytest.mark.parametrize(("name", "leading"), ASKING_FOR_QUESTIONS.items())
+def test_example_questions_read_as_their_stage_reads_them(
+    name: str, leading: tuple[str, ...]
+) -> None:
+    assert questions(name)
+    for answer in answers(name):
+        given = object_in(answer)
+        assert given is not None
+        for problem in given.get("problems", [given]):
+            assert list(problem) == question_schema(*leading)["required"]  # same order, too
+
+
+@pytest.mark.parametrize("name", ASKING_FOR_QUESTIONS)
+def test_example_questions_name_their_function_and_its_arguments(name: str) -> None:
+    for question in questions(name):
+        reference = REFERENCES[question.signature.name]
+        assert question.signature.arguments == tuple(inspect.signature(reference).parameters)
+        for argument in question.signature.arguments:
+            assert f"`{argument}`" in question.text
+
+
+_CLAIM = re.compile(r"`(\w+\([^`]*\))` (?:returns|gives|is) (?:`([^`]+)`|(-?\d+(?:\.\d+)?))")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_prompt_says_a_call_returns_is_what_it_returns(name: str) -> None:
+    for message in shown(name):
+        for call, quoted, number in _CLAIM.findall(message.content):
+            assert eval(call, dict(REFERENCES)) == ast.literal_eval(quoted or number), call
+
+
+def test_such_claims_are_found() -> None:
+    assert _CLAIM.findall("So `f([1], 2)` returns `[3]`. And `g()` gives 4.") == [
+        ("f([1], 2)", "[3]", ""),
+        ("g()", "", "4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "holds"),
+    [
+        ("instruct_problem: a list with one element gives 0", largest_gap([7]) == 0),
+        ("instruct_problem: the largest difference of neighbours", largest_gap([3, 8, 6]) == 5),
+        ("crossover: an empty menu gives 0", even_dishes("") == 0),
+        ("testgen: an empty list gives 0", count_even([]) == 0),
+        ("mutate: each number counts only once", count_distinct_even([2, 2, 3]) == 1),
+        ("instruct_code: the last batch may be smaller", batch_weights([4, 1, 2], 2) == [5, 2]),
+    ],
+)
+def test_the_references_do_what_the_problems_say(claim: str, holds: bool) -> None:
+    assert holds, claim
+
+
+def test_code_in_a_prompt_runs() -> None:
+    ran = set()
+    for name in NAMES:
+        for message in shown(name)[:-1]:
+            for block in code_blocks(message.content) if message.role != "system" else []:
+                namespace: dict[str, Any] = dict(REFERENCES)
+                exec(block, namespace)
+                ran |= set(namespace) - set(REFERENCES)
+                if "chunks" in namespace:
+                    assert namespace["chunks"]([1, 2, 3], 2) == [[1, 2], [3]]
+    assert "chunks" in ran
+
+
+def test_no_code_of_a_prompt_escapes_these_tests() -> None:
+    heads = {
+        head
+        for name in NAMES
+        for message in shown(name)
+        for head in re.findall(r"^(?:def|class) (\w+)", message.content, re.MULTILINE)
+    }
+    assert heads <= {"chunks", "average"}, "test what the new example claims"
+
+
+def test_every_assert_of_the_tester_s_example_holds_and_is_usable() -> None:
+    (answer,) = answers("testgen")
+    lines = assert_lines(answer)
+    assert lines == [line for line in answer.split("\n") if not line.startswith("```")]
+    assert usable_tests(lines, "count_even") == lines
+    for line in lines:
+        exec(line, dict(REFERENCES))
+
+
+def test_an_assert_of_the_tester_s_example_kills_each_simple_mistake() -> None:
+    mistakes: dict[str, Callable[[list[int]], int]] = {
+        "counts odd numbers": lambda values: sum(value % 2 for value in values),
+        "sums instead of counting": lambda values: sum(v for v in values if v % 2 == 0),
+        "takes only positive numbers": lambda values: sum(v > 0 and v % 2 == 0 for v in values),
+        "always 0": lambda values: 0,
+    }
+    (answer,) = answers("testgen")
+    for mistake, function in mistakes.items():
+        survived = 0
+        for line in assert_lines(answer):
+            try:
+                exec(line, {"count_even": function})
+                survived += 1
+            except AssertionError:
+                continue
+        assert survived < len(assert_lines(answer)), mistake
+
+
+def test_the_judge_s_example_is_a_judgement_in_the_published_order() -> None:
+    (answer,) = answers("judge")
+    judgement = read_judgement(answer)
+    assert not isinstance(judgement, Unreadable)
+    assert tuple(judgement) == CRITERIA
+    given = object_in(answer)
+    assert given is not None
+    for criterion, part in given.items():  # reasons first, as guided decoding has it
+        assert list(part) == JUDGEMENT_SCHEMA["properties"][criterion]["required"]
+        assert part["justification"]
+
+
+def test_what_the_judge_s_example_says_of_its_code_is_true() -> None:
+    (example,) = [message.content for message in shown("judge") if "average" in message.content][:1]
+    namespace: dict[str, Any] = {}
+    exec(example.split("Solution:\n")[1], namespace)
+    average = namespace["average"]
+    with pytest.raises(ZeroDivisionError):  # "An empty list raises ZeroDivisionError."
+        average([])
+    assert average([1, 2, 6]) == 3  # "The mean of a non-empty list is right."
+    (answer,) = answers("judge")
+    judgement = read_judgement(answer)
+    assert not isinstance(judgement, Unreadable)
+    assert judgement["logical_correctness"]["score"] > judgement["edge_case_consideration"]["score"]
+    assert max(part["score"] for part in judgement.values()) < 5  # a bug is no perfect answer
+
+
+def test_the_change_that_the_mutation_example_shows_is_one_that_is_drawn() -> None:
+    changes = [
+        message.content.split("Change: ")[1]
+        for message in shown("mutate")[:-1]
+        if "Change: " in message.content
+    ]
+    drawn = {text.format(aspect=aspect) for text in MUTATIONS.values() for aspect in ASPECTS}
+    assert changes
+    assert set(changes) <= drawn
+
+
+def test_ideas_are_many_and_no_two_are_the_same() -> None:
+    for ideas in (ASPECTS, SUBJECTS):
+        assert len(ideas) >= 20
+        assert len(set(ideas)) == len(ideas)
+    for text in MUTATIONS.values():
+        assert text.count("{aspect}") == 1
