@@ -4,7 +4,6 @@ Results go to stdout, progress to stderr. Exit codes: 0 done, 1 an error you can
 command line, 3 some rows deferred, 130 stopped with Ctrl-C.
 """
 
-import io
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +19,7 @@ import opencodeinstruct
 from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.tools.doctor import examine
-from opencodeinstruct.tools.endings import guarded, say_unexpected
+from opencodeinstruct.tools.endings import as_process
 from opencodeinstruct.tools.hub.plan import publish_plan
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.plan import STAGES
@@ -279,8 +278,4 @@ def _root(
 
 def main() -> None:
     """Run the command line; every error is one line and no traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show ✓ is no error
-            stream.reconfigure(errors="backslashreplace")
-    sys.excepthook = say_unexpected
-    sys.exit(guarded(app))
+    sys.exit(as_process(app))

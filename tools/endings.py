@@ -1,11 +1,14 @@
 """How a command ends: its exit code, and one line on stderr where something is wrong."""
 
+import io
+import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import TracebackType
+from typing import TextIO
 
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.files import written_error
@@ -13,6 +16,32 @@ from opencodeinstruct.tools.shown import visible
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
+
+
+def as_process(command: Callable[[], object]) -> int:
+    """Run `command` as all that this process does; its exit code, with nothing left to write."""
+    sys.stdout, sys.stderr = _open(sys.stdout), _open(sys.stderr)
+    sys.excepthook = say_unexpected
+    code = guarded(command)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # its reader has gone, or its disk is full: said already, where possible
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code or 1
+    return code
+
+
+def _open(stream: TextIO | None) -> TextIO:
+    """`stream`, or nowhere where it was closed (`>&-`), showing what its encoding lacks as codes.
+
+    A terminal that cannot show a check mark is no error.
+    """
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
 
 
 def guarded(command: Callable[[], object]) -> int:
@@ -31,7 +60,7 @@ def guarded(command: Callable[[], object]) -> int:
         _say_stopped()
         return STOPPED
     except OSError as error:
-        _complain(str(written_error(Path(error.filename or "."), error)))
+        _complain(str(written_error(Path(error.filename or "output"), error)))
         return 1
     return 0
 

@@ -138,6 +138,7 @@ async def _stages(
 
         def on_answer(request: Request, answer: Answer, from_journal: bool) -> None:
             terminal.tokens.add(answer, from_journal=from_journal)
+            terminal.advanced("", 0)  # shows the tokens
 
         async with services(
             session, stages=stages, on_answer=on_answer, progress=terminal.fetching

@@ -35,26 +35,36 @@ class Reading(Generic[Read]):
 
 
 async def ask_until_read(
-    ask: Ask, request: Request, read: Callable[[str], Read | Unreadable], *, tries: int
+    ask: Ask,
+    request: Request,
+    read: Callable[[str], Read | Unreadable],
+    *,
+    tries: int,
+    whole: bool = False,
 ) -> Reading[Read]:
-    """Ask up to `tries` times, each with another seed, until `read` makes sense of an answer."""
+    """Ask up to `tries` times, each with another seed, until `read` makes sense of an answer.
+
+    With `whole` an answer that was cut at `max_tokens` is of no use, whatever `read` finds in it.
+    """
     answers: list[Answer] = []
     value: Read | Unreadable = Unreadable("not_asked")
     for attempt in range(max(tries, 1)):
         answer = await ask(replace(request, seed=(request.seed + attempt) % 2**31))
         answers.append(answer)
-        value = _read(answer, read)
+        value = _read(answer, read, whole=whole)
         if not isinstance(value, Unreadable):
             break
     return Reading(value, tuple(answers))
 
 
-def _read(answer: Answer, read: Callable[[str], Read | Unreadable]) -> Read | Unreadable:
+def _read(
+    answer: Answer, read: Callable[[str], Read | Unreadable], *, whole: bool
+) -> Read | Unreadable:
     if not answer.text.strip():
         return Unreadable("empty_answer")
     value = read(answer.text)
-    if isinstance(value, Unreadable) and answer.finish_reason == "length":
-        return Unreadable("cut_short", value.evidence or answer.text[-EVIDENCE:])
+    if answer.finish_reason == "length" and (whole or isinstance(value, Unreadable)):
+        return Unreadable("cut_short", answer.text[-EVIDENCE:])
     return value
 
 

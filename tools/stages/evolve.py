@@ -110,6 +110,8 @@ async def evolve(
 ) -> list[Outcome]:
     """`rows`, each kept, followed by all children in the order of generation, colony and slot.
 
+    `on_outcome` is told of each child when its generation has been screened.
+
     A generation with a deferred child is the last one: what comes after depends on it.
     """
     outcomes: list[Outcome] = [Kept(row) for row in rows]
@@ -117,9 +119,11 @@ async def evolve(
     for generation in range(1, settings.generations + 1 if population else 1):
         slots = draw_slots(population, settings, generation=generation, seed=seed)
         born = await asyncio.gather(
-            *(_children(slot, ask, prompts, settings, on_outcome) for slot in slots)
+            *(_children(slot, ask, prompts, settings) for slot in slots)
         )
         screened = screen([child for family in born for child in family], population)
+        for outcome in screened:
+            on_outcome(outcome)
         outcomes.extend(screened)
         population.extend(outcome.row for outcome in screened if isinstance(outcome, Kept))
         if any(isinstance(outcome, Deferred) for outcome in screened):
@@ -169,7 +173,6 @@ async def _children(
     ask: Ask,
     prompts: Prompts,
     settings: EvolveSettings,
-    on_outcome: Callable[[Outcome], None],
 ) -> list[Outcome]:
     family: list[Outcome] = []
 
@@ -183,8 +186,6 @@ async def _children(
     first = await settle(work(), slot.child())
     if not family:
         family.append(first)
-    for outcome in family:
-        on_outcome(outcome)
     return family
 
 

@@ -23,7 +23,8 @@ async def respond(
 ) -> Outcome:
     """Give `row` the solver's answer in `output` and its code in `solution`.
 
-    Dropped as `no_code` when no block of the answer parses and defines the entry point.
+    Dropped as `no_code` when no block of the answer parses and defines the entry point, as
+    `cut_short` when the answer reached `max_tokens`: half an explanation teaches to stop early.
     """
     name = str(row["entry_point"])
 
@@ -36,7 +37,7 @@ async def respond(
         sampling=settings.sampling,
         seed=seed_of(seed, "respond", row["id"]),
     )
-    reading = await ask_until_read(ask, request, read, tries=settings.tries)
+    reading = await ask_until_read(ask, request, read, tries=settings.tries, whole=True)
     answered = {
         **with_cost(row, reading.answers),
         "output": reading.answer.text,

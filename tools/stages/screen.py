@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
 
-TOO_CLOSE = 0.9
+TOO_CLOSE = 0.85
 """A child with more than this share of its word pairs taken from one parent only repeats it."""
 
 

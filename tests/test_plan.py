@@ -1,0 +1,99 @@
+"""What decides a stage, and which stages a change of the recipe concerns."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.plan import STAGES, decided_by, fingerprints, identity
+from opencodeinstruct.tools.prompt import load_prompts
+from opencodeinstruct.tools.recipe import Recipe
+
+GIVEN: dict[str, Any] = {"name": "x", "seeds": [{"kind": "code", "path": "stdlib"}]}
+
+
+def prints(**changes: object) -> dict[str, str]:
+    return fingerprints(Recipe.model_validate({**GIVEN, **changes}), load_prompts())
+
+
+@pytest.mark.parametrize(
+    ("change", "first"),
+    [
+        ({"seed": 1}, "seeds"),
+        ({"rows_per_part": 7}, "seeds"),
+        ({"seeds": [{"kind": "code", "path": "stdlib", "limit": 3}]}, "seeds"),
+        ({"instruct": {"tries": 1}}, "instruct"),
+        ({"model": "http://h/v1#other"}, "instruct"),
+        ({"models": {"generator": "http://h/v1#other"}}, "instruct"),
+        ({"evolve": {"children": 1}}, "evolve"),
+        ({"clean": {"min_words": 6}}, "clean"),
+        ({"dedup": {"threshold": 0.9}}, "dedup"),
+        ({"benchmarks": []}, "decontaminate"),
+        ({"decontaminate": {"ngram_words": 9}}, "decontaminate"),
+        ({"models": {"solver": "http://h/v1#other"}}, "respond"),
+        ({"testgen": {"count": 5}}, "testgen"),
+        ({"models": {"tester": "http://h/v1#other"}}, "testgen"),
+        ({"execute": {"cpu_seconds": 1}}, "execute"),
+        ({"models": {"judge": "http://h/v1#other"}}, "judge"),
+        ({"judge": {"sampling": {"max_tokens": 9}}}, "judge"),
+    ],
+)
+def test_a_change_concerns_its_stage_and_those_after_it(
+    change: dict[str, object], first: str
+) -> None:
+    before, after = prints(), prints(**change)
+    changed = [stage for stage in STAGES if before[stage] != after[stage]]
+    assert changed == list(STAGES[STAGES.index(first) :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"build": {"license": "mit"}},
+        {"model": {"name": "embedded", "max_concurrent_requests": 1, "attempts": 3}},
+        {"models": {"judge": "embedded"}},  # the same model, said twice
+    ],
+)
+def test_what_changes_no_row_changes_no_fingerprint(change: dict[str, object]) -> None:
+    assert prints(**change) == prints()
+
+
+def test_a_model_is_the_same_wherever_it_is_served() -> None:
+    names = {
+        identity(ModelSettings.model_validate(value))
+        for value in ("http://a/v1#m", "https://b:8000/v1#m", {"base_url": "http://c", "name": "m"})
+    }
+    assert names == {"m"}
+    assert identity(ModelSettings.model_validate("/a/w.gguf")) == "w.gguf"
+
+
+def test_a_file_counts_by_its_content_and_not_by_its_place(tmp_path: Path) -> None:
+    found = []
+    for name, text in (("a", "one"), ("b", "one"), ("c", "two")):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "p.jsonl"
+        path.write_text(text)
+        found.append(
+            prints(
+                seeds=[{"kind": "problems", "path": str(path)}],
+                benchmarks=[{"name": "b", "path": str(path)}],
+            )
+        )
+    assert found[0] == found[1]
+    assert found[0]["seeds"] != found[2]["seeds"]
+
+
+def test_a_changed_prompt_concerns_the_stages_that_use_it(tmp_path: Path) -> None:
+    (tmp_path / "judge.jinja").write_text("#[user]\n{{ question }} {{ solution }}\n")
+    recipe = Recipe.model_validate(GIVEN)
+    before, after = prints(), fingerprints(recipe, load_prompts(tmp_path))
+    assert [stage for stage in STAGES if before[stage] != after[stage]] == ["judge"]
+
+
+def test_every_setting_that_decides_a_stage_is_named_by_its_key() -> None:
+    decided = decided_by(Recipe.model_validate(GIVEN), load_prompts(), "recheck")
+    assert set(decided) == {"decontaminate", "benchmarks"}
+    decided = decided_by(Recipe.model_validate(GIVEN), load_prompts(), "judge")
+    assert set(decided) == {"judge", "model", "prompts"}
