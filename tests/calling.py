@@ -1,6 +1,7 @@
 """The command line called in this process: its exit code, what it printed, what its run holds."""
 
 import io
+from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from opencodeinstruct.tools.outcome import Row
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.run_folder import RunFolder
 from tests.endpoint import Body
+from tests.pipeline import hashes
 
 QUICK = {"name": "test-model", "attempts": 2, "first_wait_seconds": 0.01}
 """A model's settings in tests: a failure that lasts is one after milliseconds."""
@@ -117,3 +119,35 @@ def kept(path: Path, stage: str) -> list[Row]:
 
 def _rows(part: Path) -> list[Row]:
     return list(pq.read_table(part).to_pylist())
+
+
+def adds_up(run: Path) -> None:
+    """Every row of every complete stage came from the one before, and went on or was dropped."""
+    entered: Counter[str] = Counter()
+    for name in STAGES:
+        stage = run_folder(run).stage(name)
+        if not stage.is_complete():
+            return
+        counts, went_on, dropped = stage.counts(), kept(run, name), rejects(run, name)
+        assert (counts.kept, sum(counts.dropped.values())) == (len(went_on), len(dropped))
+        assert Counter(row["reject_reason"] for row in dropped) == counts.dropped
+        assert all(row["reject_reason"] for row in dropped)
+        ids = Counter(row["id"] for row in went_on)
+        if name not in ("seeds", "instruct", "evolve"):  # these give a row another id, or make it
+            assert ids + Counter(row["id"] for row in dropped) == entered
+        entered = ids
+
+
+def of_rows(run: Path) -> dict[str, str]:
+    """The hashes of all that a run made but its recipe, which says where the model is served."""
+    return {path: its for path, its in hashes(run).items() if path != "recipe.yaml"}
+
+
+def same_stages(run: Path, undisturbed: dict[str, str]) -> None:
+    """Whatever stages of `run` are complete hold the same bytes as in the undisturbed run."""
+    mine = of_rows(run)
+    for name in STAGES:
+        if run_folder(run).stage(name).is_complete():
+            folder = run_folder(run).stage(name).path.name
+            wanted = {path: its for path, its in undisturbed.items() if path.startswith(folder)}
+            assert {path: its for path, its in mine.items() if path.startswith(folder)} == wanted

@@ -26,7 +26,9 @@ def answer(body: dict[str, Any]) -> str:
     text = json.dumps([body["messages"], body.get("seed")])
     random = Random(blake2b(text.encode(), digest_size=8).digest())
     if random.random() < 0.05:
-        return random.choice(["", "I am not sure what you mean.", '{"problem": 3}', "```\n???\n```"])
+        return random.choice(
+            ["", "I am not sure what you mean.", '{"problem": 3}', "```\n???\n```"]
+        )
     if "review solutions" in system:
         return _judgement(random)
     if "careful Python programmer" in system:
@@ -77,7 +79,10 @@ def _tests(question: str) -> str:
 def _judgement(random: Random) -> str:
     return json.dumps(
         {
-            criterion: {"justification": f"As {random.choice(WORDS)}.", "score": random.randint(3, 5)}
+            criterion: {
+                "justification": f"As {random.choice(WORDS)}.",
+                "score": random.randint(3, 5),
+            }
             for criterion in (
                 "requirement_conformance",
                 "logical_correctness",

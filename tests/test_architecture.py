@@ -26,7 +26,7 @@ ROOMS = {
     "services": ("tools.llm", "tools.sandbox", "tools.hub", "tools.benchmarks"),
     "behind walls": ("tools.sandbox.inside",),
     "sources": ("tools.sources",),
-    "driver": ("tools.run_folder", "tools.watch", "tools.runner"),
+    "driver": ("tools.run_folder", "tools.watch", "tools.steps", "tools.runner"),
     "command line": ("tools.cli", "tools.reference", "tools.__main__"),
 }
 """The modules and folders of each room; the longest name that fits a module is its room.

@@ -1,20 +1,20 @@
 """The command line: what each command says, where, and with which exit code."""
 
+import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from opencodeinstruct.tools.cli import app
 from opencodeinstruct.tools.endings import guarded, say_unexpected
 from opencodeinstruct.tools.plan import STAGES
-from tests.calling import Ended, call, kept, quick_recipe, run_folder
-from tests.endpoint import Endpoint
+from tests.calling import Ended, call, quick_recipe
+from tests.endpoint import Endpoint, Fault
 from tests.pipeline import command, environment
 from tests.scripted import answer
 
@@ -124,122 +124,6 @@ def test_init_into_a_file_is_one_line(tmp_path: Path) -> None:
     assert ended.code == 1 and str(tmp_path / "file") in ended.error
 
 
-def test_status_tells_what_comes_next_and_makes_nothing(done: Path, tmp_path: Path) -> None:
-    recipe = done / "recipe.yaml"
-    before = call("status", recipe, "--out", tmp_path / "new")
-    assert before.out == f"{tmp_path / 'new'}: next: seeds\n"
-    assert not (tmp_path / "new").exists()
-    assert call("status", recipe, "--out", done / "run").out.endswith("run: complete\n")
-
-
-def test_status_of_a_part_of_a_run_names_the_next_stage(done: Path, copy: Path) -> None:
-    run_folder(copy).remove_from("respond")
-    ended = call("status", done / "recipe.yaml", "--out", copy)
-    assert ended.out.endswith(f"{copy}: next: respond\n")
-    assert "│ decontaminate" in ended.out
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_alone_is_made_anew_and_says_what_became_stale(
-    done: Path, copy: Path, stage: str
-) -> None:
-    recipe = done / "recipe.yaml"
-    before = kept(copy, stage)
-    ended = call(stage, recipe, "--out", copy)
-    later = STAGES[STAGES.index(stage) + 1 :]
-    assert ended.code == 0
-    assert kept(copy, stage) == before
-    assert (f"out of date and was removed: {', '.join(later)}." in flat(ended.err)) == bool(later)
-    assert "The dataset is out of date" in ended.err
-    next_one = later[0] if later else "build"
-    assert call("status", recipe, "--out", copy).out.endswith(f"{copy}: next: {next_one}\n")
-    assert f"│ {stage}" in ended.out  # its counts are the result
-
-
-@pytest.mark.parametrize("stage", ["instruct", "judge", "build"])
-def test_a_stage_without_the_one_before_it_says_which_is_missing(
-    done: Path, tmp_path: Path, stage: str
-) -> None:
-    ended = call(stage, done / "recipe.yaml", "--out", tmp_path / "new")
-    assert ended.code == 1
-    assert f"`{stage}` needs the stage `seeds`, which is not complete" in ended.error
-
-
-def test_build_alone_replaces_the_dataset_and_prints_how_to_load_it(done: Path, copy: Path) -> None:
-    shutil.rmtree(copy / "dataset")
-    ended = call("build", done / "recipe.yaml", "--out", copy)
-    assert ended.code == 0
-    assert f'    rows = load_dataset("{copy / "dataset"}", "default", split="train")' in ended.out
-    assert (copy / "dataset" / "manifest.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"seed": 5}, "seed was 0 and is now 5"),
-        ({"rows_per_part": 3}, "rows_per_part was 4 and is now 3"),
-        ({"dedup": {"threshold": 0.5}}, "dedup.threshold was 0.7 and is now 0.5"),
-        ({"benchmarks": ["humaneval"]}, "benchmarks.0 was not set and is now 'humaneval'"),
-        ({"judge": {"tries": 1}}, "judge.tries was 2 and is now 1"),
-        ({"model": f"{NOWHERE}#other"}, "model was 'test-model' and is now 'other'"),
-    ],
-)
-def test_a_folder_of_another_recipe_is_refused_with_the_key_that_changed(
-    done: Path, copy: Path, tmp_path: Path, change: dict[str, Any], says: str
-) -> None:
-    recipe = quick_recipe(tmp_path, NOWHERE, **change)
-    before = sorted(copy.rglob("*"))
-    ended = call("run", recipe, "--out", copy)
-    assert ended.code == 1
-    assert f"made by another recipe: {says}." in ended.error
-    assert "--out" in ended.error and "--redo" in ended.error
-    assert sorted(copy.rglob("*")) == before
-
-
-def test_changed_seeds_are_a_change_of_the_recipe(done: Path, copy: Path, tmp_path: Path) -> None:
-    recipe = quick_recipe(tmp_path, NOWHERE, problems=2)
-    assert "seeds.0.path.sha256 was" in call("run", recipe, "--out", copy).error
-
-
-def test_where_a_model_is_served_and_where_seeds_lie_changes_nothing(
-    done: Path, copy: Path, tmp_path: Path
-) -> None:
-    recipe = quick_recipe(tmp_path, NOWHERE)  # a finished run asks nobody
-    assert call("judge", recipe, "--out", copy).code == 0
-
-
-def test_redo_makes_anew_from_the_changed_stage_on(done: Path, copy: Path, tmp_path: Path) -> None:
-    recipe = quick_recipe(tmp_path, NOWHERE, judge={"tries": 1}, evolve={"generations": 0})
-    ended = call("respond", recipe, "--out", copy, "--redo")
-    assert ended.code == 0
-    assert "The recipe changed; made anew: judge." in ended.err
-    assert run_folder(copy).stage("clean").is_complete()
-
-
-def test_a_stage_made_anew_may_have_new_settings(done: Path, copy: Path, tmp_path: Path) -> None:
-    recipe = quick_recipe(tmp_path, NOWHERE, judge={"tries": 1})
-    assert call("judge", recipe, "--out", copy).code == 0
-    earlier = quick_recipe(tmp_path, NOWHERE, judge={"tries": 1}, clean={"min_words": 6})
-    assert "clean.min_words was 5" in call("judge", earlier, "--out", copy).error
-
-
-def test_limit_takes_so_many_seeds_of_each_source_and_is_a_setting(tmp_path: Path) -> None:
-    (tmp_path / "code.py").write_text(
-        "".join(f'def f{n}(x):\n    """Do {n}."""\n    return x + {n}\n\n' for n in range(4))
-    )
-    recipe = quick_recipe(tmp_path, NOWHERE)
-    given = yaml.safe_load(recipe.read_text())
-    given["seeds"][0]["limit"] = 3  # the option wins
-    given["seeds"].append({"kind": "code", "path": "code.py"})
-    recipe.write_text(yaml.safe_dump(given))
-    out = tmp_path / "run"
-    assert call("seeds", recipe, "--out", out, "--limit", "2").code == 0
-    assert [row["domain"] for row in kept(out, "seeds")] == ["algorithmic"] * 2 + ["generic"] * 2
-    ended = call("instruct", recipe, "--out", out)
-    assert "seeds.0.limit was 2 and is now 3" in ended.error
-    assert "limit: 2" in (out / "recipe.yaml").read_text()
-
-
 def test_publish_plans_a_good_folder(done: Path) -> None:
     ended = call("publish", done / "run" / "dataset", "me/my-data", "--dry-run")
     assert ended.code == 0
@@ -293,23 +177,47 @@ def test_preview_shows_rows_and_keeps_nothing(done: Path, tmp_path: Path) -> Non
     assert sorted(done.rglob("*")) == before
 
 
+def under_shell(done: Path, line: str) -> "subprocess.CompletedProcess[str]":
+    """What a shell makes of `opencodeinstruct …`; the exit code is the command's own."""
+    return subprocess.run(
+        ["bash", "-c", line.replace("opencodeinstruct", shlex.join(command()))
+         + "; exit ${PIPESTATUS[0]}"],
+        cwd=done, env=environment(done), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["status", "recipe.yaml", "--out", "run"]]
+    ("line", "codes", "says"),
+    [
+        ("opencodeinstruct --help | true", (0, 1), ""),  # a reader that has enough
+        ("opencodeinstruct status recipe.yaml --out run | head -1", (0, 1), ""),
+        ("opencodeinstruct status recipe.yaml --out run --nope 2>&1 | true", (1, 2), ""),
+        ("opencodeinstruct --version > /dev/full", (1,), "error: output: no space left"),
+        ("opencodeinstruct status recipe.yaml --out run >&-", (0,), ""),  # nowhere to write to
+        ("opencodeinstruct validate no.yaml 2>&-", (1,), ""),
+        ("PYTHONIOENCODING=ascii opencodeinstruct status recipe.yaml --out run", (0,), ""),
+    ],
 )
-def test_a_reader_that_has_enough_is_no_traceback(done: Path, arguments: list[str]) -> None:
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=done,
-        env=environment(done),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    said = process.stderr.read().decode()
-    process.stderr.close()
-    process.wait(60)
-    assert "Traceback" not in said and "Exception ignored" not in said
+def test_whatever_stdout_and_stderr_are_there_is_no_traceback(
+    done: Path, line: str, codes: tuple[int, ...], says: str
+) -> None:
+    ended = under_shell(done, line)
+    assert ended.returncode in codes
+    assert ended.stderr.startswith(says) and ended.stderr.count("\n") == bool(says)
+
+
+def test_a_run_whose_reader_has_gone_stops_and_goes_on_later(tmp_path: Path) -> None:
+    with Endpoint(lambda body: Fault(text=str(answer(body)), delay=0.1)) as endpoint:
+        quick_recipe(tmp_path, endpoint.base_url)
+        ended = under_shell(tmp_path, "opencodeinstruct run recipe.yaml --out run 2>&1 | head -1")
+        assert (ended.returncode, ended.stderr) == (1, "")
+        for stage in STAGES:
+            assert call(stage, tmp_path / "recipe.yaml", "--out", tmp_path / "run").code == 0
+
+
+def test_a_command_leaves_it_to_python_to_say_that_a_connection_is_gone() -> None:
+    assert call("--version").code == 0
+    assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN  # else it would kill the process
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_with_the_traceback_in_a_file(

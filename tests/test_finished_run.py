@@ -51,6 +51,8 @@ def test_rows_are_whole_and_their_verdicts_aligned() -> None:
     for row in rows:
         assert len(row["test_verdicts"]) == row["tests_total"] > 0
         assert row["pass_rate"] == row["tests_passed"] / row["tests_total"]
-        assert f"def {row['entry_point']}" in row["solution"] or row["entry_point"] in row["solution"]
+        assert (
+            f"def {row['entry_point']}" in row["solution"] or row["entry_point"] in row["solution"]
+        )
         assert row["license"]
         assert row["contamination"]

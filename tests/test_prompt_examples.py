@@ -185,31 +185,50 @@ def test_an_assert_of_the_tester_s_example_kills_each_simple_mistake() -> None:
         assert survived < len(assert_lines(answer)), mistake
 
 
-def test_the_judge_s_example_is_a_judgement_in_the_published_order() -> None:
-    (answer,) = answers("judge")
-    judgement = read_judgement(answer)
-    assert not isinstance(judgement, Unreadable)
-    assert tuple(judgement) == CRITERIA
-    given = object_in(answer)
-    assert given is not None
-    for criterion, part in given.items():  # reasons first, as guided decoding has it
-        assert list(part) == JUDGEMENT_SCHEMA["properties"][criterion]["required"]
-        assert part["justification"]
+def judged() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Each function of the judge's examples by name, with the judgement that is shown of it."""
+    found: dict[str, tuple[Any, dict[str, Any]]] = {}
+    questions = [m.content for m in shown("judge") if "Solution:\n" in m.content]
+    for example, answer in zip(questions, answers("judge"), strict=False):
+        namespace: dict[str, Any] = {}
+        exec(example.split("Solution:\n")[1], namespace)
+        name = next(name for name in namespace if not name.startswith("__"))
+        judgement = read_judgement(answer)
+        assert not isinstance(judgement, Unreadable)
+        found[name] = (namespace[name], judgement)
+    return found
 
 
-def test_what_the_judge_s_example_says_of_its_code_is_true() -> None:
-    (example,) = [message.content for message in shown("judge") if "average" in message.content][:1]
-    namespace: dict[str, Any] = {}
-    exec(example.split("Solution:\n")[1], namespace)
-    average = namespace["average"]
+def test_the_judge_s_examples_are_judgements_in_the_published_order() -> None:
+    assert len(answers("judge")) == 3
+    for answer in answers("judge"):
+        judgement = read_judgement(answer)
+        assert not isinstance(judgement, Unreadable)
+        assert tuple(judgement) == CRITERIA
+        given = object_in(answer)
+        assert given is not None
+        for criterion, part in given.items():  # reasons first, as guided decoding has it
+            assert list(part) == JUDGEMENT_SCHEMA["properties"][criterion]["required"]
+            assert part["justification"]
+
+
+def test_what_the_judge_s_examples_say_of_their_code_is_true() -> None:
+    average, of_average = judged()["average"]
     with pytest.raises(ZeroDivisionError):  # "An empty list raises ZeroDivisionError."
         average([])
-    assert average([1, 2, 6]) == 3  # "The mean of a non-empty list is right."
-    (answer,) = answers("judge")
-    judgement = read_judgement(answer)
-    assert not isinstance(judgement, Unreadable)
-    assert judgement["logical_correctness"]["score"] > judgement["edge_case_consideration"]["score"]
-    assert max(part["score"] for part in judgement.values()) < 5  # a bug is no perfect answer
+    assert average([1, 2, 6]) == 3  # "... is right for every list but the empty one."
+    assert of_average["edge_case_consideration"]["score"] == 1
+    assert max(part["score"] for part in of_average.values()) < 5  # a bug is no perfect answer
+
+    last_even, of_last_even = judged()["last_even"]
+    assert last_even([2, 4]) == 2  # "[2, 4] gives 2 and not 4."
+    assert last_even([1, 3]) is None  # "Without an even number it returns None as asked."
+    assert of_last_even["logical_correctness"]["score"] == 1
+
+    shout, of_shout = judged()["shout"]
+    assert shout("hear me") == "HEAR ME!"  # what is asked for, and nothing to criticise
+    assert shout("") == "!"  # "An empty text gives just the mark"
+    assert {part["score"] for part in of_shout.values()} == {5}
 
 
 def test_the_change_that_the_mutation_example_shows_is_one_that_is_drawn() -> None:

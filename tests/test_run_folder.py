@@ -41,7 +41,7 @@ def finished(path: Path) -> StageFolder:
 
 
 @given(OUTCOMES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_part_gives_back_every_row_with_its_reason_in_order(outcomes: list[Outcome]) -> None:
     with TemporaryDirectory() as folder:
         stage = stage_folder(Path(folder))

@@ -85,7 +85,12 @@ def _kind(model: type[BaseModel]) -> str:
 
 def _settings(model: type[BaseModel], title: str) -> str:
     reasons = _comments(model)
-    lines = [f"## {title}\n", f"{inspect.getdoc(model)}\n", "| key | default | why |", "|---|---|---|"]
+    lines = [
+        f"## {title}\n",
+        f"{inspect.getdoc(model)}\n",
+        "| key | default | why |",
+        "|---|---|---|",
+    ]
     for name, field in model.model_fields.items():
         default = "" if field.is_required() else f"`{_shown(field.get_default())}`"
         lines.append(f"| `{name}` | {default} | {reasons.get(name, '')} |".replace("\n", " "))

@@ -62,6 +62,8 @@ def _read(
 ) -> Read | Unreadable:
     if not answer.text.strip():
         return Unreadable("empty_answer")
+    if "\ufffd" in answer.text:
+        return Unreadable("not_utf8", answer.text[:EVIDENCE])
     value = read(answer.text)
     if answer.finish_reason == "length" and (whole or isinstance(value, Unreadable)):
         return Unreadable("cut_short", answer.text[-EVIDENCE:])

@@ -118,9 +118,7 @@ async def evolve(
     population = list(rows)
     for generation in range(1, settings.generations + 1 if population else 1):
         slots = draw_slots(population, settings, generation=generation, seed=seed)
-        born = await asyncio.gather(
-            *(_children(slot, ask, prompts, settings) for slot in slots)
-        )
+        born = await asyncio.gather(*(_children(slot, ask, prompts, settings) for slot in slots))
         screened = screen([child for family in born for child in family], population)
         for outcome in screened:
             on_outcome(outcome)
