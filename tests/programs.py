@@ -40,13 +40,17 @@ def opened() -> Iterator[Open]:
         runner.run(sandbox.__aexit__(None, None, None))
 
 
-def adopt_orphans() -> None:
-    """Become the parent of orphaned descendants, so that `descendants` finds them."""
+def adopt_orphans() -> frozenset[int]:
+    """Become the parent of orphaned descendants, so that `descendants` finds them.
+
+    The process ids of those that other tests or libraries started before.
+    """
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    return frozenset(descendants())
 
 
-def descendants() -> list[str]:
-    """The command lines of all live processes below this one."""
+def descendants() -> dict[int, str]:
+    """The command lines of all processes below this one, by process id."""
     parents, names = {}, {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -60,15 +64,17 @@ def descendants() -> list[str]:
     while found:
         more = {pid for pid, parent in parents.items() if parent in below} - below
         below, found = below | more, bool(more)
-    return [names[pid] for pid in below - {os.getpid()}]
+    return {pid: names[pid] for pid in below - {os.getpid()}}
 
 
-def nothing_is_left() -> bool:
-    """Whether all processes below this one end; orphans among them count, and are reaped."""
+def nothing_is_left(before: frozenset[int]) -> bool:
+    """Whether all processes below this one but those of `before` end; orphans are reaped."""
     for _ in range(500):
-        if not descendants():
+        left = set(descendants()) - before
+        if not left:
             return True
-        with suppress(ChildProcessError):
-            os.waitpid(-1, os.WNOHANG)
+        for pid in left:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
         time.sleep(0.02)
     return False

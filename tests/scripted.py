@@ -12,11 +12,11 @@ from typing import Any
 
 from tests.endpoint import Fault
 
-WORDS = (
-    "amber basin cedar delta ember fjord grove harbor island jungle kettle lagoon meadow needle "
-    "orchard pebble quarry ribbon saddle timber umbrella valley walnut yarrow zephyr anchor bridge "
-    "candle drawer engine fabric garden hammer insect jacket ladder magnet nutmeg oyster pillow"
-).split()
+WORDS = """
+    amber basin cedar delta ember fjord grove harbor island jungle kettle lagoon meadow needle
+    orchard pebble quarry ribbon saddle timber umbrella valley walnut yarrow zephyr anchor bridge
+    candle drawer engine fabric garden hammer insect jacket ladder magnet nutmeg oyster pillow
+""".split()  # noqa: SIM905  (a list of strings is no easier to read)
 
 
 def answer(body: dict[str, Any]) -> str:
@@ -65,8 +65,8 @@ def _solution(question: str, random: Random) -> str:
     if random.random() < 0.2:
         offset += 1  # a wrong solution
     return (
-        f"Here it is:\n\n```python\ndef {name}(x, *rest):\n    return x * {factor} + {offset}\n```\n"
-        f"\nIt multiplies and adds.\n\n```python\nprint({name}(1))\n```\n"
+        f"Here it is:\n\n```python\ndef {name}(x, *rest):\n"
+        f"    return x * {factor} + {offset}\n```\n\nIt multiplies and adds.\n\n```python\nprint({name}(1))\n```\n"
     )
 
 

@@ -80,7 +80,6 @@ def test_a_request_is_put_as_the_protocol_says_and_its_answer_comes_back_whole()
     [
         CUT_BEFORE,  # a server that was restarted
         CUT_MIDWAY,  # a proxy that gave up
-        NOT_UTF8,
         NOT_JSON,  # an error page with status 200
         ERROR_IN_BODY,  # an error with status 200
         Fault(body=b"[]"),
@@ -255,3 +254,8 @@ def test_models_are_listed_and_a_server_that_lists_none_is_a_service_error() -> 
                 lambda client: client.models(),
                 base_url=endpoint.base_url.replace("/v1", "/models/v2"),
             )
+
+
+def test_bytes_that_are_no_utf8_are_an_answer_that_shows_it() -> None:
+    with Endpoint(lambda _: NOT_UTF8) as endpoint:
+        assert "\ufffd" in ask(endpoint).text

@@ -1,7 +1,9 @@
-"""A run that `make quickstart` or CI finished: every subset loads what an independent count gives."""
+"""A run that `make quickstart` or CI finished: its subsets load what an independent count gives."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,21 +18,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _rows() -> list[dict[str, object]]:
+def _rows() -> list[dict[str, Any]]:
     shards = sorted(Path(str(FINISHED), "dataset", "data").rglob("domain=*/**/*.parquet"))
     return [row for shard in shards for row in pq.ParquetFile(shard).read().to_pylist()]
 
 
-@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: subset.name)
-def test_a_subset_loads_exactly_its_rows(subset: object, tmp_path: Path) -> None:
-    folder = str(Path(str(FINISHED), "dataset"))
-    loaded = load_dataset(folder, subset.name, split="train", cache_dir=str(tmp_path))  # type: ignore[attr-defined]
-    wanted = {row["id"] for row in _rows() if INDEPENDENT[subset.name](row)}  # type: ignore[attr-defined]
-    assert set(loaded["id"]) == wanted
-    assert len(loaded) == len(wanted)
-
-
-INDEPENDENT = {
+INDEPENDENT: dict[str, Callable[[dict[str, Any]], bool]] = {
     "default": lambda row: True,
     "judge_5": lambda row: row["judge_score"] == 5,
     "judge_4plus": lambda row: row["judge_score"] >= 4,
@@ -45,14 +38,23 @@ INDEPENDENT = {
 """The subsets once more, written down apart from the code under test."""
 
 
+@pytest.mark.parametrize("name", [subset.name for subset in SUBSETS])
+def test_a_subset_loads_exactly_its_rows(name: str, tmp_path: Path) -> None:
+    folder = str(Path(str(FINISHED), "dataset"))
+    wanted = {row["id"] for row in _rows() if INDEPENDENT[name](row)}
+    streamed = [row["id"] for row in load_dataset(folder, name, split="train", streaming=True)]
+    assert sorted(streamed) == sorted(wanted)
+    if wanted:  # `datasets` refuses a split without rows unless it is streamed
+        loaded = load_dataset(folder, name, split="train", cache_dir=str(tmp_path))
+        assert sorted(loaded["id"]) == sorted(wanted)
+
+
 def test_rows_are_whole_and_their_verdicts_aligned() -> None:
     rows = _rows()
     assert rows
     for row in rows:
         assert len(row["test_verdicts"]) == row["tests_total"] > 0
         assert row["pass_rate"] == row["tests_passed"] / row["tests_total"]
-        assert (
-            f"def {row['entry_point']}" in row["solution"] or row["entry_point"] in row["solution"]
-        )
+        assert row["entry_point"] in row["solution"]
         assert row["license"]
         assert row["contamination"]

@@ -124,10 +124,10 @@ LEFTOVER_CASES = [
 
 @pytest.mark.parametrize("code", [pytest.param(code, id=reason) for reason, code in LEFTOVER_CASES])
 def test_nothing_is_left_of(sandbox: Open, code: str) -> None:
-    adopt_orphans()
+    before = adopt_orphans()
     verdicts = sandbox.verdicts(code, "assert True", "assert True")
     assert len(verdicts) == 2 and set(verdicts) <= set(VERDICTS)
-    assert nothing_is_left()
+    assert nothing_is_left(before)
 
 
 def test_processes_left_by_one_program_do_not_reach_the_next(sandbox: Open) -> None:
@@ -137,18 +137,18 @@ def test_processes_left_by_one_program_do_not_reach_the_next(sandbox: Open) -> N
 
 
 def test_cancelling_a_call_kills_its_program() -> None:
-    adopt_orphans()
+    before = adopt_orphans()
 
     async def scenario() -> None:
         async with Sandbox(workers=1) as sandbox:
             program = Program("while True: pass", ("assert True",), limits=Limits(600, 600))
             call = asyncio.create_task(sandbox(program))
-            while not any("sandbox.inside" in line for line in descendants()):
+            while not any("sandbox.inside" in line for line in descendants().values()):
                 await asyncio.sleep(0.01)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            assert nothing_is_left()
+            assert nothing_is_left(before)
             again = await sandbox(Program(ADD, ("assert add(1, 1) == 2",)))
             assert again.verdicts[0].verdict == "pass"
 
@@ -156,7 +156,7 @@ def test_cancelling_a_call_kills_its_program() -> None:
 
 
 def test_closing_the_sandbox_ends_what_still_runs() -> None:
-    adopt_orphans()
+    before = adopt_orphans()
 
     async def scenario() -> None:
         async with Sandbox(workers=2) as sandbox:
@@ -169,11 +169,11 @@ def test_closing_the_sandbox_ends_what_still_runs() -> None:
             await sandbox(endless)
 
     asyncio.run(scenario())
-    assert nothing_is_left()
+    assert nothing_is_left(before)
 
 
 def test_killing_the_pipeline_kills_its_programs() -> None:
-    adopt_orphans()
+    before = adopt_orphans()
     script = (
         "from tests.programs import *\nwith opened() as box:\n"
         "    print('ready', flush=True)\n"
@@ -184,21 +184,21 @@ def test_killing_the_pipeline_kills_its_programs() -> None:
         [sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE
     ) as pipeline:
         assert pipeline.stdout is not None and pipeline.stdout.readline() == b"ready\n"
-        while not any("sandbox.inside" in line for line in descendants()):
+        while not any("sandbox.inside" in line for line in descendants().values()):
             assert pipeline.poll() is None
             time.sleep(0.01)
         pipeline.send_signal(signal.SIGKILL)
-    assert nothing_is_left()
+    assert nothing_is_left(before)
 
 
 def test_a_driver_that_falls_silent_is_killed_with_all_that_it_started() -> None:
-    adopt_orphans()
+    before = adopt_orphans()
     launch = Launch(("/bin/sh", "-c", "printf begun; trap '' TERM PIPE; sleep 600 & sleep 600"))
     job = Job(code="", tests=[], nonce=b"", cpu=1, wall=1, memory=0, output=0)
     answer = asyncio.run(converse(launch, job, 0.5))
     assert answer.late
     assert answer.told == b"begun"
-    assert nothing_is_left()
+    assert nothing_is_left(before)
 
 
 def test_no_more_programs_run_at_once_than_there_are_workers() -> None:
@@ -208,7 +208,7 @@ def test_no_more_programs_run_at_once_than_there_are_workers() -> None:
             calls = [asyncio.create_task(sandbox(program)) for _ in range(6)]
             most = 0
             while not all(call.done() for call in calls):
-                running = sum("--unshare-pid" in line for line in descendants())
+                running = sum("--unshare-pid" in line for line in descendants().values())
                 most = max(most, running)
                 await asyncio.sleep(0.01)
             assert (
