@@ -66,7 +66,8 @@ def _solution(question: str, random: Random) -> str:
         offset += 1  # a wrong solution
     return (
         f"Here it is:\n\n```python\ndef {name}(x, *rest):\n"
-        f"    return x * {factor} + {offset}\n```\n\nIt multiplies and adds.\n\n```python\nprint({name}(1))\n```\n"
+        f"    return x * {factor} + {offset}\n```\n\n"
+        f"It multiplies and adds.\n\n```python\nprint({name}(1))\n```\n"
     )
 
 
