@@ -278,15 +278,18 @@ def _say_dataset(report: BuildReport, out: Console) -> None:
     for name, rows in report.counts.items():
         table.add_row(name, f"{rows:,}")
     out.print(table)
+    here = Path.cwd()
+    folder = report.folder
+    folder = folder.relative_to(here) if folder.is_relative_to(here) else folder
     out.print(
-        f"\nThe dataset: [bold]{escape(str(report.folder))}[/] ({report.rows:,} rows)",
+        f"\nThe dataset: [bold]{escape(str(folder))}[/] ({report.rows:,} rows)",
         highlight=False,
         soft_wrap=True,
     )
     out.print(
         "Load it:\n"
         "    from datasets import load_dataset\n"
-        f'    rows = load_dataset("{report.folder}", "default", split="train")',
+        f'    rows = load_dataset("{folder}", "default", split="train")',
         highlight=False,
         markup=False,
         soft_wrap=True,
