@@ -9,12 +9,9 @@ from typing import Any
 
 import pytest
 
-from opencodeinstruct.builder.schema import CRITERIA
 from opencodeinstruct.tools.ports import Message
 from opencodeinstruct.tools.prompt import GIVEN, NAMES, load_prompts
-from opencodeinstruct.tools.stages.asking import Unreadable
 from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS
-from opencodeinstruct.tools.stages.judge import JUDGEMENT_SCHEMA, read_judgement
 from opencodeinstruct.tools.stages.question import Question, question_from, question_schema
 from opencodeinstruct.tools.stages.testgen import usable_tests
 from opencodeinstruct.tools.text.json_answer import object_in
@@ -154,7 +151,7 @@ def test_no_code_of_a_prompt_escapes_these_tests() -> None:
         for message in shown(name)
         for head in re.findall(r"^(?:def|class) (\w+)", message.content, re.MULTILINE)
     }
-    assert heads <= {"chunks", "average", "last_even", "shout"}, "test what the new example claims"
+    assert heads <= {"chunks"}, "test what the new example claims"
 
 
 def test_every_assert_of_the_tester_s_example_holds_and_is_usable() -> None:
@@ -185,50 +182,9 @@ def test_an_assert_of_the_tester_s_example_kills_each_simple_mistake() -> None:
         assert survived < len(assert_lines(answer)), mistake
 
 
-def judged() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Each function of the judge's examples by name, with the judgement that is shown of it."""
-    found: dict[str, tuple[Any, dict[str, Any]]] = {}
-    questions = [m.content for m in shown("judge") if "Solution:\n" in m.content]
-    for example, answer in zip(questions, answers("judge"), strict=False):
-        namespace: dict[str, Any] = {}
-        exec(example.split("Solution:\n")[1], namespace)
-        name = next(name for name in namespace if not name.startswith("__"))
-        judgement = read_judgement(answer)
-        assert not isinstance(judgement, Unreadable)
-        found[name] = (namespace[name], judgement)
-    return found
-
-
-def test_the_judge_s_examples_are_judgements_in_the_published_order() -> None:
-    assert len(answers("judge")) == 3
-    for answer in answers("judge"):
-        judgement = read_judgement(answer)
-        assert not isinstance(judgement, Unreadable)
-        assert tuple(judgement) == CRITERIA
-        given = object_in(answer)
-        assert given is not None
-        for criterion, part in given.items():  # reasons first, as guided decoding has it
-            assert list(part) == JUDGEMENT_SCHEMA["properties"][criterion]["required"]
-            assert part["justification"]
-
-
-def test_what_the_judge_s_examples_say_of_their_code_is_true() -> None:
-    average, of_average = judged()["average"]
-    with pytest.raises(ZeroDivisionError):  # "An empty list raises ZeroDivisionError."
-        average([])
-    assert average([1, 2, 6]) == 3  # "... is right for every list but the empty one."
-    assert of_average["edge_case_consideration"]["score"] == 1
-    assert max(part["score"] for part in of_average.values()) < 5  # a bug is no perfect answer
-
-    last_even, of_last_even = judged()["last_even"]
-    assert last_even([2, 4]) == 2  # "[2, 4] gives 2 and not 4."
-    assert last_even([1, 3]) is None  # "Without an even number it returns None as asked."
-    assert of_last_even["logical_correctness"]["score"] == 1
-
-    shout, of_shout = judged()["shout"]
-    assert shout("hear me") == "HEAR ME!"  # what is asked for, and nothing to criticise
-    assert shout("") == "!"  # "An empty text gives just the mark"
-    assert {part["score"] for part in of_shout.values()} == {5}
+def test_the_judge_is_shown_no_example() -> None:
+    """Small models repeat what an example says of its code about every other code."""
+    assert answers("judge") == []
 
 
 def test_the_change_that_the_mutation_example_shows_is_one_that_is_drawn() -> None:

@@ -8,8 +8,8 @@ from opencodeinstruct.tools.session import Session
 
 
 def preview_recipe(recipe: Recipe, rows: int) -> Recipe:
-    """`recipe` cut down to about `rows` rows: a seed of each source in turn, and one child."""
-    seeds = max(rows - 1, 1)
+    """`recipe` cut down to `rows` seeds, of each source in turn, and one child of theirs."""
+    seeds = rows
     evolve = recipe.evolve.model_copy(
         update={"colonies": 1, "children": 1, "generations": min(recipe.evolve.generations, 1)}
     )
