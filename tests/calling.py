@@ -90,7 +90,7 @@ def stage_of(body: Body) -> str:
     """The stage whose request `body` is; `trial` for the estimate's."""
     system = body["messages"][0]["content"]
     for stage, mark in (
-        ("judge", "review solutions"),
+        ("judge", "reviewer"),
         ("respond", "careful Python programmer"),
         ("testgen", "write unit tests"),
         ("trial", "Write the numbers from"),

@@ -29,7 +29,7 @@ def answer(body: dict[str, Any]) -> str:
         return random.choice(
             ["", "I am not sure what you mean.", '{"problem": 3}', "```\n???\n```"]
         )
-    if "review solutions" in system:
+    if "reviewer" in system:
         return _judgement(random)
     if "careful Python programmer" in system:
         return _solution(question, random)

@@ -1,8 +1,9 @@
 """A run as a person follows it: what it will take, how it goes, what came of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,11 +15,12 @@ from rich.table import Table
 
 from opencodeinstruct.builder.errors import Missing, RunFolderError, ServiceError
 from opencodeinstruct.tools.assemble import assemble
-from opencodeinstruct.tools.estimate import StageCost, costs, seconds, spoken
+from opencodeinstruct.tools.estimate import costs, seconds, spoken
 from opencodeinstruct.tools.llm.asking import probe
+from opencodeinstruct.tools.outcome import Row
 from opencodeinstruct.tools.plan import ASKS, STAGES, Services
 from opencodeinstruct.tools.ports import Answer, Refused, Request
-from opencodeinstruct.tools.preview import finished_rows, preview_recipe
+from opencodeinstruct.tools.preview import preview_recipe
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
 from opencodeinstruct.tools.session import (
     Session,
@@ -31,7 +33,7 @@ from opencodeinstruct.tools.session import (
 from opencodeinstruct.tools.shown import visible, whole_row
 from opencodeinstruct.tools.stages.build import BuildReport
 from opencodeinstruct.tools.steps import Pace
-from opencodeinstruct.tools.terminal import Terminal, counts_table, reasons
+from opencodeinstruct.tools.terminal import Terminal, counts_table, estimate_table, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,14 @@ def preview(session: Session, rows: int, screens: Screens) -> int:
         small = session_of(preview_recipe(session.recipe, rows), Path(folder))
         claim_folder(small, redo=False)
         options = Options(show_rows=True, estimate=False)
-        came = asyncio.run(_stages(small, STAGES, options, screens))
+        numbers = count(1)
+
+        def show(row: Row) -> None:
+            screens.out.print(whole_row(row, next(numbers)))
+
+        came = asyncio.run(_stages(small, STAGES, options, screens, show))
         if came.deferred:
             return _deferred(came, screens.err)
-        for number, row in enumerate(finished_rows(small), start=1):
-            screens.out.print(whole_row(row, number))
     screens.out.print(counts_table(came.counts))
     none = "No row came through; the table says why. " if not came.counts[-1].kept else ""
     screens.err.print(f"{none}This was a preview: nothing is kept.")
@@ -131,10 +136,14 @@ class _Came:
 
 
 async def _stages(
-    session: Session, stages: Sequence[str], options: Options, screens: Screens
+    session: Session,
+    stages: Sequence[str],
+    options: Options,
+    screens: Screens,
+    show_finished: Callable[[Row], None] | None = None,
 ) -> _Came:
     pace = Pace(session.recipe.rows_per_part, options.drop_deferred)
-    with Terminal(screens.err, options.show_rows) as terminal:
+    with Terminal(screens.err, options.show_rows, show_finished=show_finished) as terminal:
 
         def on_answer(request: Request, answer: Answer, from_journal: bool) -> None:
             terminal.tokens.add(answer, from_journal=from_journal)
@@ -191,7 +200,7 @@ async def _say_estimate(session: Session, terminal: Terminal) -> None:
     seeds = sum(read_table(path).num_rows for path in parts)
     ready = sum(_ready(path) for path in parts)
     expected = [c for c in costs(session.recipe, seeds=seeds, ready=ready) if c.stage in missing]
-    terminal.console.print(_estimate_table(expected))
+    terminal.console.print(estimate_table(expected))
     model = session.recipe.model_for(ASKS[missing[0]][0])
     terminal.console.print(f"Trying the model {escape(model.name)} …", highlight=False)
     try:
@@ -221,28 +230,6 @@ async def _say_estimate(session: Session, terminal: Terminal) -> None:
 def _ready(path: Path) -> int:
     table = read_table(path)
     return int(pc.sum(pc.is_valid(table.column("input"))).as_py() or 0)
-
-
-def _estimate_table(stages: Sequence[StageCost]) -> Table:
-    table = Table(title="What the models will be asked, about", title_justify="left")
-    table.add_column("stage")
-    for name in ("requests", "prompt tokens", "output tokens"):
-        table.add_column(name, justify="right")
-    for stage in stages:
-        table.add_row(
-            stage.stage,
-            f"{stage.requests:,}",
-            f"{stage.prompt_tokens:,}",
-            f"{stage.output_tokens:,}",
-        )
-    table.add_section()
-    table.add_row(
-        "in all",
-        f"{sum(stage.requests for stage in stages):,}",
-        f"{sum(stage.prompt_tokens for stage in stages):,}",
-        f"{sum(stage.output_tokens for stage in stages):,}",
-    )
-    return table
 
 
 def _build(session: Session, err: Console) -> BuildReport:

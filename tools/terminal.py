@@ -3,7 +3,7 @@
 Progress and rows go to stderr, results to stdout, so that a pipe gets the result alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -19,7 +19,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome
+from opencodeinstruct.tools.estimate import StageCost
+from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
+from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.ports import Answer
 from opencodeinstruct.tools.run_folder import StageCounts
 from opencodeinstruct.tools.shown import shown_row, visible
@@ -51,12 +53,16 @@ class Tokens:
 
 @dataclass(slots=True)
 class Terminal:
-    """A `Watch` that draws on `console` (stderr); with `show_rows` it prints what is made."""
+    """A `Watch` that draws on `console` (stderr); with `show_rows` it prints what is made.
+
+    `show_finished` is handed each row that the last stage keeps, at once.
+    """
 
     console: Console
     show_rows: bool = False
     tokens: Tokens = field(default_factory=Tokens)
     deferred_because: str = ""
+    show_finished: Callable[[Row], None] | None = None
     _progress: Progress | None = None
     _task: TaskID | None = None
     _fetch: TaskID | None = None
@@ -100,7 +106,9 @@ class Terminal:
         if isinstance(outcome, Deferred):
             self.deferred_because = visible(" ".join(outcome.reason.split()))
         self._advance(1)
-        if self.show_rows:
+        if stage == STAGES[-1] and isinstance(outcome, Kept) and self.show_finished is not None:
+            self.show_finished(outcome.row)
+        elif self.show_rows:
             shown = shown_row(stage, outcome)
             if shown is not None:
                 self.console.print(shown)
@@ -182,4 +190,27 @@ def counts_table(counts: Sequence[StageCounts]) -> Table:
             f"{dropped:,}" if dropped else "",
             why,
         )
+    return table
+
+
+def estimate_table(stages: Sequence[StageCost]) -> Table:
+    """A row for each stage that asks a model: requests and tokens, then all together."""
+    table = Table(title="What the models will be asked, about", title_justify="left")
+    table.add_column("stage")
+    for name in ("requests", "prompt tokens", "output tokens"):
+        table.add_column(name, justify="right")
+    for stage in stages:
+        table.add_row(
+            stage.stage,
+            f"{stage.requests:,}",
+            f"{stage.prompt_tokens:,}",
+            f"{stage.output_tokens:,}",
+        )
+    table.add_section()
+    table.add_row(
+        "in all",
+        f"{sum(stage.requests for stage in stages):,}",
+        f"{sum(stage.prompt_tokens for stage in stages):,}",
+        f"{sum(stage.output_tokens for stage in stages):,}",
+    )
     return table
