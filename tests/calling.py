@@ -151,3 +151,8 @@ def same_stages(run: Path, undisturbed: dict[str, str]) -> None:
             folder = run_folder(run).stage(name).path.name
             wanted = {path: its for path, its in undisturbed.items() if path.startswith(folder)}
             assert {path: its for path, its in mine.items() if path.startswith(folder)} == wanted
+
+
+def flat(text: str) -> str:
+    """What was said, without the frames and line breaks that a terminal's width gives it."""
+    return " ".join(text.replace("│", " ").split())

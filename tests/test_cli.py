@@ -1,10 +1,8 @@
 """The command line: what each command says, where, and with which exit code."""
 
 import shlex
-import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,34 +11,13 @@ from typer.main import get_command
 from opencodeinstruct.tools.cli import app
 from opencodeinstruct.tools.endings import guarded, say_unexpected
 from opencodeinstruct.tools.plan import STAGES
-from tests.calling import Ended, call, quick_recipe
+from tests.calling import Ended, call, flat, quick_recipe
 from tests.endpoint import Endpoint, Fault
 from tests.pipeline import command, environment
 from tests.scripted import answer
 
 COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009  # it is a group
 NOWHERE = "http://127.0.0.1:9/v1"
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with `recipe.yaml` and its complete run in `run`, whose endpoint is still up."""
-    folder = tmp_path_factory.mktemp("done")
-    with Endpoint(answer) as endpoint:
-        recipe = quick_recipe(folder, endpoint.base_url)
-        assert call("run", recipe, "--out", folder / "run").code == 0
-        yield folder
-
-
-@pytest.fixture
-def copy(done: Path, tmp_path: Path) -> Path:
-    """A copy of the complete run."""
-    return Path(shutil.copytree(done / "run", tmp_path / "run"))
-
-
-def flat(text: str) -> str:
-    """What was said, without the frames and line breaks that a terminal's width gives it."""
-    return " ".join(text.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("name", COMMANDS)

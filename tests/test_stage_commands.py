@@ -1,7 +1,6 @@
 """Stages one by one: each is made anew alone, and a folder belongs to the recipe that made it."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +8,9 @@ import pytest
 import yaml
 
 from opencodeinstruct.tools.plan import STAGES
-from tests.calling import call, kept, quick_recipe, run_folder
-from tests.endpoint import Endpoint
-from tests.scripted import answer
+from tests.calling import call, flat, kept, quick_recipe, run_folder
 
 NOWHERE = "http://127.0.0.1:9/v1"
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with `recipe.yaml` and its complete run in `run`, whose endpoint is still up."""
-    folder = tmp_path_factory.mktemp("done")
-    with Endpoint(answer) as endpoint:
-        recipe = quick_recipe(folder, endpoint.base_url)
-        assert call("run", recipe, "--out", folder / "run").code == 0
-        yield folder
-
-
-@pytest.fixture
-def copy(done: Path, tmp_path: Path) -> Path:
-    """A copy of the complete run."""
-    return Path(shutil.copytree(done / "run", tmp_path / "run"))
-
-
-def flat(text: str) -> str:
-    """What was said, without the frames and line breaks that a terminal's width gives it."""
-    return " ".join(text.replace("│", " ").split())
 
 
 def test_status_tells_what_comes_next_and_makes_nothing(done: Path, tmp_path: Path) -> None:

@@ -40,14 +40,19 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    # of the run and its folder; the file's own name where it is absent
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=2**31)  # of every draw and of every request
+    # `embedded`, `embedded:1.5b`, a .gguf file, `vllm:NAME`, `http://host:8000/v1#NAME`, a mapping
     model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate("embedded"))
+    # another model for some roles: generator, solver, tester, judge
     models: dict[Role, ModelSettings] = Field(default_factory=dict)
-    prompts: Path | None = None
+    prompts: Path | None = None  # a folder whose files replace the prompts of the same names
     rows_per_part: int = Field(default=1000, ge=1, le=1_000_000)  # what a full disk can cost
+    # kept out: `humaneval`, or files of your own with name, path and fields
     benchmarks: tuple[str | BenchmarkFile, ...] = ("humaneval",)
 
+    # where seeds come from, see below
     seeds: tuple[Source, ...] = Field(min_length=1)
     instruct: InstructSettings = InstructSettings()
     evolve: EvolveSettings = EvolveSettings()

@@ -17,8 +17,8 @@ PROMPT_CACHE_MIB = 512  # llama.cpp would take up to 8 GiB of a newcomer's memor
 MAGIC = b"GGUF"
 
 # How often a thread that waits for the others turns in a circle before it sleeps; OpenMP reads this
-# when it is loaded. Measured on two cores, 8 requests: 48 tokens/s on a quiet machine (41 with
-# OpenMP's own 300,000 turns, 28 with none), and 17 beside two busy processes (3 and 14).
+# when it is loaded. Its own 300,000 turns cost three quarters of the speed beside other busy
+# processes, none at all a third of it on a quiet machine: docs/performance.md.
 PATIENT = {"GOMP_SPINCOUNT": "3000"}
 
 
