@@ -48,7 +48,15 @@ def without_demonstration(code: str, tree: ast.Module, name: str) -> str:
         if kept.isdisjoint(own):
             for line in own:
                 lines[line - 1] = ""
-    return "\n".join(lines)
+    return "\n".join(_without_last_comments(lines, max(kept, default=0)))
+
+
+def _without_last_comments(lines: list[str], last: int) -> list[str]:
+    """`lines` without the comments at the margin after line `last`: they announced what was cut."""
+    end = len(lines)
+    while end > last and lines[end - 1][:1] in ("", "#"):
+        end -= 1
+    return lines[:end]
 
 
 def _demonstrations(code: str, tree: ast.Module, name: str) -> set[ast.stmt]:
