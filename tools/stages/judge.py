@@ -62,7 +62,7 @@ def _criterion_schema() -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            "justification": {"type": "string", "maxLength": 200},
+            "justification": {"type": "string", "maxLength": 400},
             "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
         },
         "required": ["justification", "score"],
