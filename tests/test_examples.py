@@ -25,10 +25,10 @@ PROBLEMS: list[dict[str, Any]] = [json.loads(line) for line in PATH.read_text().
 each_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=[one["id"] for one in PROBLEMS])
 
 
-def test_there_are_twenty_different_problems() -> None:
-    assert len(PROBLEMS) == 20
+def test_there_are_twenty_five_different_problems() -> None:
+    assert len(PROBLEMS) == 25
     assert (
-        len({one["id"] for one in PROBLEMS}) == len({one["entry_point"] for one in PROBLEMS}) == 20
+        len({one["id"] for one in PROBLEMS}) == len({one["entry_point"] for one in PROBLEMS}) == 25
     )
 
 
@@ -84,8 +84,8 @@ def test_none_is_unclean_alike_or_near_a_benchmark() -> None:
             "unit_tests": [json.dumps(one["tests"]) for one in PROBLEMS],
         }
     )
-    assert clean(table, CleanSettings()).reasons.null_count == 20
-    assert dedup(table, DedupSettings(threshold=0.2)).reasons.null_count == 20
+    assert clean(table, CleanSettings()).reasons.null_count == 25
+    assert dedup(table, DedupSettings(threshold=0.2)).reasons.null_count == 25
     strict = DecontaminateSettings(ngram_words=8, min_code_share=0)
     index = build_index([load_benchmark("humaneval")], strict)
     verdicts = decontaminate(table, index, strict)
