@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 VIEW = build/types/opencodeinstruct
-SOURCES = opencodeinstruct.py builder dataset_card tools tests
+SOURCES = opencodeinstruct.py builder dataset_card tools tests benchmarks
 
 .PHONY: quickstart preview test check format lint types docs clean
 
@@ -29,7 +29,7 @@ types: $(VENV)/.dev
 	rm -rf build/types && mkdir -p $(VIEW)
 	ln -s ../../../opencodeinstruct.py $(VIEW)/__init__.py
 	for part in builder dataset_card tools; do ln -s ../../../$$part $(VIEW)/$$part; done
-	MYPYPATH=build/types $(BIN)/mypy build/types/opencodeinstruct tests
+	MYPYPATH=build/types $(BIN)/mypy build/types/opencodeinstruct tests benchmarks
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m opencodeinstruct.tools.reference docs

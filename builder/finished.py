@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from opencodeinstruct.builder.errors import RunFolderError
-from opencodeinstruct.builder.schema import dataset_schema
+from opencodeinstruct.builder.schema import TRUST, dataset_schema
 from opencodeinstruct.builder.subsets import DOMAINS, JUDGE_SCORES
 
 
@@ -50,6 +50,10 @@ def refuse_misfits(table: pa.Table, before: int) -> None:
         ),
         "tests_total": (pc.greater_equal(total, 1), "must be 1 or more"),
         "tests_passed": (counted, "must be 0 to tests_total"),
+        "test_trust": (
+            pc.is_in(table["test_trust"], value_set=pa.array(TRUST)),
+            f"must be {', '.join(TRUST[:-1])} or {TRUST[-1]}",
+        ),
         "pass_rate": (
             pc.equal(table["pass_rate"], rate),
             "must be tests_passed / tests_total in 64 bits",

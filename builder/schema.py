@@ -18,6 +18,27 @@ CRITERIA = ("requirement_conformance", "logical_correctness", "edge_case_conside
 VERDICTS = ("pass", "fail", "error", "timeout", "crash", "memory", "refused")
 """What one test of one solution can come to; the published release folds all but pass to fail."""
 
+TRUST = ("split", "object_eq", "shared")
+"""How far a passed test is out of the solution's reach, strongest first.
+
+`split`: tests and solution ran in two processes, and plain data was compared. `object_eq`:
+likewise, but the solution's own object decided, by its `==` say. `shared`: in one process only.
+"""
+
+FAULTS = (
+    "does_not_parse",
+    "does_not_call",
+    "unknown_name",
+    "unknown_module",
+    "asserts_nothing",
+)
+"""Why a test says nothing about the solution, whatever its verdict.
+
+`does_not_parse`: it is no Python. `does_not_call`: it never names the entry point. `unknown_name`
+and `unknown_module`: it stopped at a name, or an import, of its own that is not there.
+`asserts_nothing`: it passed, as it would have whatever the solution returned, or was refused.
+"""
+
 OPERATIONS = (
     "seed",
     "oss-instruct",
@@ -87,6 +108,20 @@ METADATA = (
         "test_verdicts",
         pa.list_(pa.string()),
         "For each test `pass`, `fail`, `error`, `timeout`, `crash`, `memory` or `refused`.",
+    ),
+    Column(
+        "test_trust",
+        pa.string(),
+        "Weakest trust of the tests that pass: `split` (run apart from the solution), `object_eq` "
+        "(likewise, but an object of the solution decided) or `shared` (in one process; also where "
+        "none passes).",
+    ),
+    Column("flaky", pa.bool_(), "Whether equal runs of the tests came to different verdicts."),
+    Column(
+        "test_faults",
+        pa.list_(pa.string()),
+        "For each test null, or why it says nothing about the solution: `does_not_parse`, "
+        "`does_not_call`, `unknown_name`, `unknown_module` or `asserts_nothing`.",
     ),
     Column("entry_point", pa.string(), "Name of the function that the question asks for."),
     Column("signature", pa.string(), "Its signature as the question gives it, on one line."),

@@ -23,7 +23,8 @@ class BuildFacts:
     """What the caller tells the card.
 
     `models` by role, `benchmarks`: number of items kept out by benchmark, `funnel` in the order of
-    the stages. `repo_id` is the Hub repository that the loading example names, where known.
+    the stages. `packages`: versions of what programs could import beside the standard library.
+    `repo_id` is the Hub repository that the loading example names, where known.
     """
 
     pretty_name: str
@@ -31,6 +32,7 @@ class BuildFacts:
     prompt_version: str = ""
     recipe_hash: str = ""
     recipe: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict)
     benchmarks: Mapping[str, int] = field(default_factory=dict)
     funnel: tuple[Step, ...] = ()
     repo_id: str | None = None

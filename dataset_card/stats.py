@@ -19,6 +19,8 @@ COUNTED = (
     "operation",
     "generation",
     "license",
+    "test_trust",
+    "flaky",
     "generator_model",
     "solver_model",
     "tester_model",
@@ -88,6 +90,7 @@ class Stats:
 
     `cells`: rows by (domain, judge score, tests passed, tests). `values`: rows by value, for each
     column of `COUNTED`. `closest` by benchmark. `partitions`: sizes by (domain, judge, bucket).
+    `faults`: tests by their fault, null where they have none.
     """
 
     partitions: Mapping[tuple[str, int, str], Size]
@@ -95,6 +98,7 @@ class Stats:
     values: Mapping[str, Counter[object]]
     lengths: Mapping[str, Lengths]
     closest: dict[str, Closest]
+    faults: Counter[str | None]
 
     @property
     def rows(self) -> int:
@@ -138,6 +142,7 @@ def measure(folder: Path) -> Stats:
         {name: Counter() for name in COUNTED},
         {name: Lengths() for name in (*MEASURED, "tests_total", "output_tokens")},
         {},
+        Counter(),
     )
     for path in sorted(folder.glob("data/*/*/*/train-*.parquet")):
         place = _place(path.relative_to(folder).as_posix())
@@ -191,6 +196,7 @@ def _count_values(table: pa.Table, stats: Stats) -> None:
         column = table[name]
         units = pc.utf8_length(column) if column.type == pa.string() else column
         lengths.rows.update(_value_counts(units.drop_null()))
+    stats.faults.update(_value_counts(table["test_faults"].combine_chunks().flatten()))
     entries = table["contamination"].combine_chunks().flatten()
     found = pa.table({"benchmark": entries.field("benchmark"), "score": entries.field("score")})
     for row in (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from opencodeinstruct.tools.ports import Limits, Program, RunResult
 from opencodeinstruct.tools.sandbox import Sandbox
+from opencodeinstruct.tools.sandbox.policy import Policy
 
 SHORT = Limits(cpu_seconds=0.5, wall_seconds=2.0, memory_mib=128)
 ADD = "def add(a, b):\n    return a + b\n"
@@ -21,20 +22,26 @@ class Open:
     def __init__(self, runner: asyncio.Runner, sandbox: Sandbox) -> None:
         self._runner, self._sandbox = runner, sandbox
 
-    def result(self, code: str, *tests: str, limits: Limits = SHORT) -> RunResult:
+    def result(
+        self, code: str, *tests: str, limits: Limits = SHORT, entry_point: str | None = None
+    ) -> RunResult:
         """What the sandbox says about one program."""
-        return self._runner.run(self._sandbox(Program(code, tests, limits=limits)))
+        program = Program(code, tests, entry_point=entry_point, limits=limits)
+        return self._runner.run(self._sandbox(program))
 
-    def verdicts(self, code: str, *tests: str, limits: Limits = SHORT) -> list[str]:
+    def verdicts(
+        self, code: str, *tests: str, limits: Limits = SHORT, entry_point: str | None = None
+    ) -> list[str]:
         """The verdicts alone."""
-        return [verdict.verdict for verdict in self.result(code, *tests, limits=limits).verdicts]
+        result = self.result(code, *tests, limits=limits, entry_point=entry_point)
+        return [verdict.verdict for verdict in result.verdicts]
 
 
 @contextmanager
-def opened() -> Iterator[Open]:
+def opened(policy: Policy = "confirm") -> Iterator[Open]:
     """A sandbox until the block ends."""
     with asyncio.Runner() as runner:
-        sandbox = Sandbox(workers=1)
+        sandbox = Sandbox(workers=1, policy=policy)
         runner.run(sandbox.__aenter__())
         yield Open(runner, sandbox)
         runner.run(sandbox.__aexit__(None, None, None))

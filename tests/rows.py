@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from opencodeinstruct.builder.schema import CRITERIA, dataset_schema, table_of
+from opencodeinstruct.builder.schema import CRITERIA, TRUST, dataset_schema, table_of
 
 PASSED = {10: 39.24, 9: 12.32, 8: 7.91, 7: 5.12, 6: 3.63, 5: 2.72, 4: 2.41, 3: 2.05, 2: 2.01}
 PASSED |= {1: 2.20, 0: 20.38}
@@ -70,6 +70,12 @@ def _row(
         "tests_total": total,
         "pass_rate": passed / total,
         "test_verdicts": verdicts,
+        "test_trust": draw.choices(TRUST, [90, 4, 6])[0] if passed else "shared",
+        "flaky": draw.random() < 0.01,
+        "test_faults": [
+            "unknown_name" if verdict == "error" and draw.random() < 0.5 else None
+            for verdict in verdicts
+        ],
         "entry_point": f"solve_{number}",
         "signature": f"def solve_{number}(values):",
         "solution": code,

@@ -27,11 +27,12 @@ ROOMS = {
     "behind walls": ("tools.sandbox.inside",),
     "sources": ("tools.sources",),
     "driver": ("tools.run_folder", "tools.watch", "tools.steps", "tools.runner"),
-    "command line": ("tools.cli", "tools.reference", "tools.__main__"),
+    "wiring": ("tools.programs",),
+    "command line": ("tools.cli", "tools.exec_command", "tools.reference", "tools.__main__"),
 }
 """The modules and folders of each room; the longest name that fits a module is its room.
 
-What else lies right in tools/ is the wiring.
+What else lies right in tools/ is the wiring, too.
 """
 
 BELOW_STAGES = {"builder", "card", "basics"}
@@ -61,8 +62,15 @@ PLACES = {
     "jinja2": {"dataset_card.card", "tools.prompt"},
     "matplotlib": {"dataset_card.plots"},
     "numpy": {"builder", "dataset_card.plots", "tools.stages", "tools.text"},
-    "rich": {"tools.cli", "tools.running", "tools.shown", "tools.terminal"},
-    "typer": {"tools.cli", "tools.reference"},
+    "packaging": {"tools.sandbox.packages"},
+    "rich": {
+        "tools.cli",
+        "tools.programs.shown",
+        "tools.running",
+        "tools.shown",
+        "tools.terminal",
+    },
+    "typer": {"tools.cli", "tools.exec_command", "tools.reference"},
     "xllamacpp": {"tools.llm.embedded"},
     "yaml": {"dataset_card.metadata", "tools.assemble", "tools.recipe_file", "tools.session"},
 }

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
-from opencodeinstruct.builder.manifest import verify
+from opencodeinstruct.builder.manifest import read_manifest, verify
 from opencodeinstruct.builder.schema import dataset_schema, table_of
 from opencodeinstruct.builder.subsets import SUBSETS
 from opencodeinstruct.tools.stages.build import (
@@ -58,6 +59,12 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def quick(folder: Path, *, seed: int = 0) -> BuildReport:
     return build([finished_table(4, seed=seed)], folder, FACTS, BuildSettings())
+
+
+def test_versions_of_packages_are_kept_with_the_settings(tmp_path: Path) -> None:
+    facts = replace(FACTS, packages={"numpy": "2.4.6"})
+    build([finished_table(4)], tmp_path / "dataset", facts, BuildSettings())
+    assert read_manifest(tmp_path / "dataset").settings["packages"] == {"numpy": "2.4.6"}
 
 
 def test_the_report_counts_what_was_built(report: BuildReport) -> None:

@@ -34,6 +34,7 @@ FACTS = BuildFacts(
     prompt_version="0123456789ab",
     recipe_hash="ba9876543210",
     recipe="name: my\nseeds:\n  - seeds.jsonl\n",
+    packages={"pandas": "3.1.1", "numpy": "2.4.6"},
     benchmarks={"humaneval": 164, "mbpp": 974},
     funnel=(
         Step("clean", 500, 0, 490, {"too_short": 10}),
@@ -86,6 +87,7 @@ def test_counts_are_those_of_a_plain_loop_over_the_rows(stats: Stats) -> None:
         assert values == Counter(row[name] for row in ROWS), name
     for name in ("input", "output", "solution"):
         assert stats.lengths[name].rows == Counter(len(row[name]) for row in ROWS)
+    assert stats.faults == Counter(fault for row in ROWS for fault in row["test_faults"])
     assert stats.closest["humaneval"].rows == sum(bool(row["contamination"]) for row in ROWS)
 
 
@@ -142,6 +144,9 @@ def test_the_yaml_names_configs_sizes_and_licence(folder: Path, stats: Stats) ->
 
 def test_the_card_tells_what_was_counted(folder: Path, stats: Stats) -> None:
     text = card(folder, stats, FACTS, draw(stats, FACTS.funnel), license="cc-by-4.0")
+    split = sum(row["test_trust"] == "split" for row in ROWS)
+    faults = Counter(fault for row in ROWS for fault in row["test_faults"])
+    sound, unknown = faults[None], faults["unknown_name"]
     for said in (
         f"| `judge_5` | {stats.subsets['judge_5']} |",
         "| decontaminate | 490 | 0 | 400 | `same_function` 10, `shared_ngrams` 80 |",
@@ -152,6 +157,10 @@ def test_the_card_tells_what_was_counted(folder: Path, stats: Stats) -> None:
         "![Rows by judge score, the least of three.](plots/judge.png)",
         "(plots/funnel.png)",
         "name: my\nseeds:\n  - seeds.jsonl",
+        "could import: `numpy 2.4.6`, `pandas 3.1.1`.",
+        f"(`flaky`): {sum(row['flaky'] for row in ROWS)}.",
+        f"| `test_trust` | rows |\n|---|---:|\n| split | {split} |",
+        f"| none | {sound:,} |\n| unknown\\_name | {unknown} |",
     ):
         assert said in text
     assert "\n\n\n" not in body(text)
@@ -193,6 +202,7 @@ def with_text(text: str) -> BuildFacts:
         prompt_version=text,
         recipe_hash=text,
         recipe=text,
+        packages={text: text},
         benchmarks={text: 3},
         funnel=(Step(text, 2, 1, 1, {text: 1, "other": 1}),),
         repo_id=text,

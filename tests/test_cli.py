@@ -1,13 +1,16 @@
 """The command line: what each command says, where, and with which exit code."""
 
+import json
 import shlex
 import signal
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+from opencodeinstruct.builder.manifest import read_manifest
 from opencodeinstruct.tools.cli import app
 from opencodeinstruct.tools.endings import guarded, say_unexpected
 from opencodeinstruct.tools.plan import STAGES
@@ -82,6 +85,38 @@ def test_validate_refuses_what_cannot_be_run(tmp_path: Path) -> None:
     ended = call("validate", quick_recipe(tmp_path, NOWHERE, evolv={}))
     assert ended.code == 1
     assert "Did you mean `evolve`?" in ended.error
+
+
+def test_a_package_that_programs_may_import_and_that_is_not_there_is_named_early(
+    tmp_path: Path,
+) -> None:
+    recipe = quick_recipe(tmp_path, NOWHERE, execute={"packages": ["no-such-package-here"]})
+    for name in ("validate", "run", "preview", "execute"):
+        ended = call(name, recipe, *(["--out", str(tmp_path / "run")] if name == "run" else []))
+        assert ended.code == 1
+        assert "Run: pip install no-such-package-here" in ended.error
+    ended = call("doctor", recipe)
+    assert ended.code == 1
+    assert "fault packages: " in ended.out and "pip install no-such-package-here" in ended.out
+
+
+def test_doctor_says_which_versions_programs_may_import(tmp_path: Path) -> None:
+    recipe = quick_recipe(tmp_path, NOWHERE, execute={"packages": ["numpy"]})
+    said = f"ok    packages: programs may import numpy {version('numpy')}"
+    assert said in call("doctor", recipe).out
+
+
+def test_versions_of_packages_are_kept_with_the_run_and_reach_the_dataset(tmp_path: Path) -> None:
+    with Endpoint(answer) as endpoint:
+        recipe = quick_recipe(
+            tmp_path, endpoint.base_url, problems=1, execute={"packages": ["numpy"]}
+        )
+        assert call("run", recipe, "--out", tmp_path / "run").code == 0
+    dataset = tmp_path / "run" / "dataset"
+    decided = json.loads((tmp_path / "run" / "stages.json").read_text())["execute"]["decided_by"]
+    assert decided["packages"] == {"numpy": version("numpy")}
+    assert f"could import: `numpy {version('numpy')}`." in (dataset / "README.md").read_text()
+    assert read_manifest(dataset).settings["packages"] == {"numpy": version("numpy")}
 
 
 def test_init_gives_a_recipe_that_validates_and_never_overwrites(tmp_path: Path) -> None:

@@ -22,12 +22,13 @@ from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.ports import Limits
 from opencodeinstruct.tools.recipe import load_recipe
 from opencodeinstruct.tools.reference import pages
-from opencodeinstruct.tools.sandbox.inside.candidate import (
+from opencodeinstruct.tools.sandbox.inside.enclosure import (
     MOST_FILE_BYTES,
     MOST_FILES,
-    MOST_PROCESSES,
+    MOST_THREADS,
+    TMP_BYTES,
+    TMP_FILES,
 )
-from opencodeinstruct.tools.sandbox.walls import TMP_BYTES
 from opencodeinstruct.tools.stages.build import BuildSettings, build
 from tests.pipeline import environment
 from tests.rows import finished_table
@@ -234,8 +235,8 @@ def test_the_readme_names_the_subsets_that_there_are() -> None:
 def test_the_page_on_the_sandbox_gives_its_limits() -> None:
     text = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
     for said in (
-        f"`/tmp` of {TMP_BYTES >> 20} MiB",
-        f"{MOST_PROCESSES} processes, {MOST_FILES} open files",
+        f"`/tmp` of {TMP_BYTES >> 20} MiB and {TMP_FILES:,} files",
+        f"{MOST_THREADS} threads, {MOST_FILES} open files",
         f"{MOST_FILE_BYTES >> 20} MiB for a file",
         f"{Limits().output_bytes >> 10} KiB of output",
     ):

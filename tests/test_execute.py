@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.builder.schema import VERDICTS, table_of, working_schema
@@ -80,16 +81,83 @@ def test_counts_add_up_whatever_the_verdicts(verdicts: list[str]) -> None:
 def test_the_program_is_the_row_s_code_with_its_tests_and_the_limits() -> None:
     ran: list[Program] = []
     executed(
-        row_with(2), judging("pass", "fail", ran=ran), cpu_seconds=1, wall_seconds=2, memory_mib=64
+        row_with(2),
+        judging("pass", "fail", ran=ran),
+        cpu_seconds=1,
+        wall_seconds=2,
+        memory_mib=64,
+        total_seconds=3,
     )
     assert ran == [
         Program(
             "def f(x):\n    return x\n",
             ("assert f(0) == 0", "assert f(1) == 1"),
             "f",
-            Limits(1, 2, 64),
+            Limits(1, 2, 64, total_seconds=3),
         )
     ]
+
+
+def having(*verdicts: TestVerdict, flaky: bool = False) -> Run:
+    async def run(program: Program) -> RunResult:
+        return RunResult(verdicts, 0.1, flaky=flaky)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "trust"),
+    [
+        ([TestVerdict("pass", trust="split")] * 2, "split"),
+        ([TestVerdict("pass", trust="split"), TestVerdict("pass", trust="object_eq")], "object_eq"),
+        ([TestVerdict("pass", trust="shared"), TestVerdict("pass", trust="split")], "shared"),
+        ([TestVerdict("pass", trust="split"), TestVerdict("fail")], "split"),  # of what passes
+        ([TestVerdict("fail")] * 2, "shared"),  # nothing does
+    ],
+)
+@pytest.mark.parametrize("flaky", [True, False])
+def test_a_row_says_how_far_its_verdicts_can_be_trusted(
+    verdicts: list[TestVerdict], trust: str, flaky: bool
+) -> None:
+    row = executed(row_with(2), having(*verdicts, flaky=flaky))
+    assert (row["test_trust"], row["flaky"]) == (trust, flaky)
+    table_of([row], working_schema())
+
+
+def test_a_row_tells_tests_that_cannot_run_from_a_solution_that_fails() -> None:
+    tests = ["assert f(1) == 2", "assert f(1) ==", "assert g(1) == 1", "assert f(k) == 1", "f(1)"]
+    row = executed(
+        {**row_with(0), "unit_tests": json.dumps(tests)},
+        having(
+            TestVerdict("fail", "AssertionError", 1, "test"),
+            TestVerdict("error", "SyntaxError: invalid syntax", 1, "test"),
+            TestVerdict("error", "NameError: name 'g' is not defined", 1, "test"),
+            TestVerdict("error", "NameError: name 'k' is not defined", 1, "test"),
+            TestVerdict("pass", trust="split"),
+        ),
+    )
+    assert row["test_faults"] == [
+        None,
+        "does_not_parse",
+        "does_not_call",
+        "unknown_name",
+        "asserts_nothing",
+    ]
+    (column,) = table_of([row], working_schema()).column("test_faults").to_pylist()
+    assert column == row["test_faults"]
+
+
+def test_packages_are_kept_once_each_as_indexes_spell_them() -> None:
+    settings = ExecuteSettings(packages=("Pandas", "numpy", "ruamel.yaml", "pandas", "a_b"))
+    assert settings.packages == ("a-b", "numpy", "pandas", "ruamel-yaml")
+
+
+@pytest.mark.parametrize(
+    "name", ["numpy==2.0", "numpy>=1", "", " numpy", "../x", "-r", "a b", "numpy[x]", "numpy\n"]
+)
+def test_what_is_no_name_of_a_package_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="no name of a package"):
+        ExecuteSettings(packages=(name,))
 
 
 def test_without_any_test_the_rates_are_unknown() -> None:

@@ -1,5 +1,6 @@
 """What decides a stage, and which stages a change of the recipe concerns."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def prints(**changes: object) -> dict[str, str]:
         ({"testgen": {"count": 5}}, "testgen"),
         ({"models": {"tester": "http://h/v1#other"}}, "testgen"),
         ({"execute": {"cpu_seconds": 1}}, "execute"),
+        ({"execute": {"packages": ["numpy"]}}, "execute"),
         ({"models": {"judge": "http://h/v1#other"}}, "judge"),
         ({"judge": {"sampling": {"max_tokens": 9}}}, "judge"),
     ],
@@ -95,5 +97,8 @@ def test_a_changed_prompt_concerns_the_stages_that_use_it(tmp_path: Path) -> Non
 def test_every_setting_that_decides_a_stage_is_named_by_its_key() -> None:
     decided = decided_by(Recipe.model_validate(GIVEN), load_prompts(), "recheck")
     assert set(decided) == {"decontaminate", "benchmarks"}
+    recipe = Recipe.model_validate({**GIVEN, "execute": {"packages": ["NumPy"]}})
+    decided = decided_by(recipe, load_prompts(), "execute")
+    assert decided["packages"] == {"numpy": version("numpy")}  # so another version is noticed
     decided = decided_by(Recipe.model_validate(GIVEN), load_prompts(), "judge")
     assert set(decided) == {"judge", "model", "prompts"}

@@ -64,6 +64,8 @@ def test_a_mistyped_key_is_named_with_what_was_probably_meant(
         ("seed: 99999999999", "seed: 99999999999: must be less than 2147483648."),
         ("rows_per_part: 0", "rows_per_part: 0: must be greater"),
         ("execute: {cpu_seconds: -1}", "execute.cpu_seconds: -1"),
+        ("execute: {packages: [numpy==2]}", "execute.packages: 'numpy==2' is no name of a package"),
+        ("execute: {packages: numpy}", "execute.packages: 'numpy': must be a list."),
         ("instruct: {tries: 99}", "instruct.tries: 99"),
         ("testgen: {count: 2}", "testgen.at_least (3) is more than testgen.count (2)"),
         ("evolve: {children: many}", "evolve.children: 'many': must be a whole number."),

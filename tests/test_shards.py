@@ -158,6 +158,8 @@ def test_working_columns_and_other_types_of_text_are_taken_but_not_kept(tmp_path
             "pass_rate is 0.8999999761581421",
         ),
         ({"id": None}, "id is None"),
+        ({"test_trust": None}, "test_trust is None"),
+        ({"test_trust": "none"}, "test_trust is 'none'"),
     ],
 )
 def test_a_row_that_has_no_place_is_named_and_nothing_is_left(

@@ -9,6 +9,7 @@ import yaml
 
 from opencodeinstruct.dataset_card.facts import BuildFacts, Step
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
+from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.plan import STAGES, identity
 from opencodeinstruct.tools.recipe import ROLES, Recipe, dump
 from opencodeinstruct.tools.run_folder import read_table
@@ -50,6 +51,7 @@ def facts_of(session: Session) -> BuildFacts:
         prompt_version=session.prompts.version(),
         recipe_hash=session.recipe_hash,
         recipe=shareable(recipe),
+        packages=installed(recipe.execute.packages),
         benchmarks={
             benchmark.name: len(benchmark.items)
             for benchmark in map(load_benchmark, recipe.benchmarks)

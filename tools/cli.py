@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,11 +19,12 @@ from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.tools.doctor import examine
 from opencodeinstruct.tools.endings import as_process
+from opencodeinstruct.tools.exec_command import exec_command
 from opencodeinstruct.tools.hub.plan import publish_plan
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.recipe import load_recipe
-from opencodeinstruct.tools.running import Options, Screens, preview, run, run_one
+from opencodeinstruct.tools.running import Options, open_screens, preview, run, run_one
 from opencodeinstruct.tools.session import open_session
 from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.terminal import counts_table
@@ -61,18 +61,9 @@ Redo = Annotated[
 ]
 
 
-def _screens() -> Screens:
-    # A pipe gets plain lines of a width that does not depend on a terminal.
-    width = None if sys.stderr.isatty() else 100
-    return Screens(
-        Console(width=None if sys.stdout.isatty() else 100),
-        Console(stderr=True, width=width),
-    )
-
-
 def _say(line: str) -> None:
     """Print `line` as it is: one line, however long."""
-    _screens().out.print(line, highlight=False, markup=False, soft_wrap=True)
+    open_screens().out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command("run")
@@ -91,7 +82,7 @@ def run_command(
     Example: `opencodeinstruct run examples/quickstart.yaml --show-rows`
     """
     options = Options(show_rows, drop_deferred, redo)
-    raise typer.Exit(run(open_session(recipe, out, limit), options, _screens()))
+    raise typer.Exit(run(open_session(recipe, out, limit), options, open_screens()))
 
 
 @app.command("preview")
@@ -103,7 +94,7 @@ def preview_command(
 
     Example: `opencodeinstruct preview examples/quickstart.yaml --rows 3`
     """
-    raise typer.Exit(preview(open_session(recipe), rows, _screens()))
+    raise typer.Exit(preview(open_session(recipe), rows, open_screens()))
 
 
 @app.command("validate")
@@ -122,7 +113,7 @@ def status_command(recipe: RecipePath, out: Out = None) -> None:
 
     Example: `opencodeinstruct status examples/quickstart.yaml`
     """
-    session, out_console = open_session(recipe, out), _screens().out
+    session, out_console = open_session(recipe, out), open_screens().out
     complete = [stage for stage in STAGES if session.folder.stage(stage).is_complete()]
     if complete:
         out_console.print(
@@ -147,9 +138,12 @@ def doctor_command(
     Examples: `opencodeinstruct doctor`, `opencodeinstruct doctor recipe.yaml`,
     `opencodeinstruct doctor --model http://127.0.0.1:8000/v1#my-model`
     """
-    settings = load_recipe(recipe).model if recipe else _model_of(model)
-    console = _screens().out
-    findings = examine(settings, Path("runs"))
+    loaded = load_recipe(recipe) if recipe else None
+    settings, packages = (
+        (loaded.model, loaded.execute.packages) if loaded else (_model_of(model), ())
+    )
+    console = open_screens().out
+    findings = examine(settings, Path("runs"), packages)
     for finding in findings:
         mark = {"ok": "[green]ok[/]   ", "note": "[yellow]note[/] ", "fault": "[red]fault[/]"}
         said = escape(visible(f"{finding.what}: {finding.said}"))
@@ -211,13 +205,16 @@ def publish_command(
     table.add_column("bytes", justify="right")
     for name, size in plan.files:
         table.add_row(name, f"{size:,}")
-    _screens().out.print(table)
-    _screens().out.print(f"{plan.rows:,} rows, {plan.bytes:,} bytes in {len(plan.files)} files")
+    open_screens().out.print(table)
+    open_screens().out.print(f"{plan.rows:,} rows, {plan.bytes:,} bytes in {len(plan.files)} files")
     if not dry_run:
         raise RunFolderError(
             f"{dataset}: this version only plans a publication. Add --dry-run, and send the folder "
             f"with `hf upload {repo_id} {dataset} --repo-type dataset`."
         )
+
+
+app.command("exec")(exec_command)
 
 
 STAGE_HELP = {
@@ -248,7 +245,7 @@ def _add_stage_command(stage: str, help_text: str) -> None:
     ) -> None:
         options = Options(show_rows, drop_deferred, redo)
         session = open_session(recipe, out, limit)
-        raise typer.Exit(run_one(session, stage, options, _screens()))
+        raise typer.Exit(run_one(session, stage, options, open_screens()))
 
     command.__doc__ = (
         f"{help_text}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,9 +12,10 @@ from typing import Literal
 from huggingface_hub import get_token
 from huggingface_hub.constants import ENDPOINT
 
-from opencodeinstruct.builder.errors import ProjectError
+from opencodeinstruct.builder.errors import Missing, ProjectError
 from opencodeinstruct.tools.llm.asking import probe
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.ports import Refused
 from opencodeinstruct.tools.sandbox import check_walls
 
@@ -31,9 +33,13 @@ class Finding:
     said: str
 
 
-def examine(model: ModelSettings, folder: Path) -> list[Finding]:
-    """Everything a run with `model` in `folder` needs, tried for real."""
-    return [_python(), _cores(), _disk(folder), _walls(), _hub(), _model(model)]
+def examine(model: ModelSettings, folder: Path, packages: Sequence[str] = ()) -> list[Finding]:
+    """Everything a run with `model` in `folder` needs, tried for real.
+
+    `packages` are those that its programs may import.
+    """
+    imports = [_packages(packages)] if packages else []
+    return [_python(), _cores(), _disk(folder), _walls(), *imports, _hub(), _model(model)]
 
 
 def _python() -> Finding:
@@ -62,6 +68,15 @@ def _walls() -> Finding:
     if walls.ok:
         return Finding("sandbox", "ok", f"the walls hold: {walls.how}")
     return Finding("sandbox", "fault", f"{walls.reason}. {walls.advice}")
+
+
+def _packages(names: Sequence[str]) -> Finding:
+    try:
+        versions = installed(names)
+    except Missing as error:
+        return Finding("packages", "fault", str(error))
+    said = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return Finding("packages", "ok", f"programs may import {said}")
 
 
 def _hub() -> Finding:

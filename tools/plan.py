@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
+from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.ports import Ask, Role, Run
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.recipe import Recipe, digest
@@ -59,7 +60,7 @@ ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
 
 AskingStage = Callable[..., Awaitable[Outcome]]
 
-_FORMAT = 1  # raise it when a stage makes other rows of the same input: old runs are then redone
+_FORMAT = 2  # raise it when a stage makes other rows of the same input: old runs are then redone
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
         found["benchmarks"] = [
             spec if isinstance(spec, str) else _with_content(spec) for spec in recipe.benchmarks
         ]
+    if stage == "execute" and recipe.execute.packages:
+        found["packages"] = installed(recipe.execute.packages)
     if stage in ASKS:
         role, names = ASKS[stage]
         found["model"] = identity(recipe.model_for(role))

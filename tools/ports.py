@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from opencodeinstruct.builder.schema import TRUST
+
 Role = Literal["generator", "solver", "tester", "judge"]
 
 
@@ -78,17 +80,24 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a program may use: seconds of CPU for a test, of wall for a test, MiB, bytes."""
+    """What a program may use. Seconds of CPU and of wall for a test, MiB, bytes of output.
+
+    `total_seconds` is CPU for the whole program: tests that it leaves no time for are `timeout`.
+    """
 
     cpu_seconds: float = 5.0
     wall_seconds: float = 20.0
     memory_mib: int = 512
     output_bytes: int = 65536
+    total_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A solution and its tests; each test is one assert statement."""
+    """A solution and its tests; each test is code that asserts something.
+
+    `entry_point` is the name that the tests call.
+    """
 
     code: str
     tests: tuple[str, ...]
@@ -101,7 +110,8 @@ class TestVerdict:
     """One test's verdict, one of `schema.VERDICTS`.
 
     `exception` is the type's name and message where one was raised, `line` its line in the code
-    or test that raised it.
+    or test that raised it, `place` which of the two: `solution` or `test`. `trust`, one of
+    `schema.TRUST`, is how a `pass` was seen; a verdict that is no pass was seen in one process.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -109,15 +119,28 @@ class TestVerdict:
     verdict: str
     exception: str | None = None
     line: int | None = None
+    place: str | None = None
+    trust: str = "shared"
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A verdict for each test, in order; wall seconds; captured output, bounded."""
+    """A verdict for each test, in order; wall and CPU seconds; captured output, bounded.
+
+    `flaky` says that runs of the same program came to different verdicts.
+    """
 
     verdicts: tuple[TestVerdict, ...]
     seconds: float
     output: str = ""
+    cpu_seconds: float = 0.0
+    flaky: bool = False
+
+    @property
+    def trust(self) -> str:
+        """The weakest trust of the tests that pass; `shared` where none passes."""
+        passed = [verdict.trust for verdict in self.verdicts if verdict.verdict == "pass"]
+        return max(passed, key=TRUST.index, default="shared")
 
 
 class Run(Protocol):

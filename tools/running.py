@@ -1,6 +1,7 @@
 """A run as a person follows it: what it will take, how it goes, what came of it."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -52,6 +53,14 @@ class Screens:
 
     out: Console
     err: Console
+
+
+def open_screens() -> Screens:
+    """The process's stdout and stderr; a pipe gets lines of a width that depends on no terminal."""
+    return Screens(
+        Console(width=None if sys.stdout.isatty() else 100),
+        Console(stderr=True, width=None if sys.stderr.isatty() else 100),
+    )
 
 
 def run(session: Session, options: Options, screens: Screens) -> int:

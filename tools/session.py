@@ -179,7 +179,9 @@ async def services(
         )
         run: Run = _not_needed
         if "execute" in stages and not session.folder.stage("execute").is_complete():
-            run = await stack.enter_async_context(Sandbox(workers=workers))
+            run = await stack.enter_async_context(
+                Sandbox(workers=workers, packages=session.recipe.execute.packages)
+            )
         yield Services(ask, run, session.prompts, workers)
 
 

@@ -4,6 +4,7 @@ What a model wrote is shown as text and nothing else: it can neither style nor s
 """
 
 import json
+from collections import Counter
 
 from rich.console import Group
 from rich.markup import escape
@@ -73,9 +74,13 @@ def _code_panel(code: str, title: str) -> Panel:
 
 
 def verdict_marks(row: Row) -> str:
-    """The verdicts of a row's tests as marks, with the count."""
+    """The verdicts of a row's tests as marks, with the count, and what they are worth."""
     marks = " ".join(MARKS.get(verdict, f"[red]{verdict}[/]") for verdict in row["test_verdicts"])
-    return f"{marks}  {row['tests_passed']} of {row['tests_total']} pass"
+    faults = Counter(fault for fault in row["test_faults"] if fault)
+    notes = [f"{count} {fault}" for fault, count in sorted(faults.items())]
+    notes += ["flaky"] * bool(row["flaky"])
+    said = f" [yellow]({', '.join(notes)})[/]" if notes else ""
+    return f"{marks}  {row['tests_passed']} of {row['tests_total']} pass{said}"
 
 
 def judgement_text(row: Row) -> str:

