@@ -16,6 +16,7 @@ from opencodeinstruct.tools.sandbox.verdicts import verdicts_of
 from opencodeinstruct.tools.sandbox.walls import (
     Frozen,
     Launch,
+    Seat,
     find_bwrap,
     find_home,
     find_interpreter,
@@ -79,8 +80,8 @@ def unshares():
 """
 ROOT = Path("/")
 NETNS_COOKIE = 71  # SO_NETNS_COOKIE, Linux 5.14
-Builder = Callable[[int], Launch]
-"""How to make the launch of a fork server, given its hash seed; the launch is for one start."""
+Builder = Callable[[Seat], Launch]
+"""How to make the launch of a fork server; the launch is for one start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,11 @@ def ways(bwrap: Path, frozen: Frozen) -> Iterator[tuple[str, Builder]]:
     not serve the host's root is for `breach` to find out.
     """
 
-    def as_nobody(seed: int) -> Launch:
-        return plan(bwrap, namespace=open_namespace(), hash_seed=seed, frozen=frozen)
+    def as_nobody(seat: Seat) -> Launch:
+        return plan(bwrap, namespace=open_namespace(), seat=seat, frozen=frozen)
 
-    def as_user(seed: int) -> Launch:
-        return plan(bwrap, namespace=None, hash_seed=seed, frozen=frozen)
+    def as_user(seat: Seat) -> Launch:
+        return plan(bwrap, namespace=None, seat=seat, frozen=frozen)
 
     if os.getuid() == 0:
         yield f"started by root, run as user {NOBODY}", as_nobody
@@ -171,7 +172,7 @@ async def breach(build: Builder) -> str | None:
     limits = Limits(10.0, 30.0)
     work = Work(PROBE, tests, entry_point=None, limits=limits, split=False)
     try:
-        server = ForkServer(await asyncio.to_thread(build, 0))
+        server = ForkServer(await asyncio.to_thread(build, Seat()))
         await server.start()
         told = await server.run(work)
         await server.close()

@@ -48,7 +48,8 @@ class Sandbox:
         if walls.build is None:
             raise Missing(f"{walls.reason}. {walls.advice}")
         self.packages = dict(frozen.versions)
-        self._workers = [Worker(walls.build) for _ in range(self._count)]
+        cpus = sorted(os.sched_getaffinity(0))
+        self._workers = [Worker(walls.build, cpus[n % len(cpus)]) for n in range(self._count)]
         self._free = asyncio.Queue()
         for worker in self._workers:
             self._free.put_nowait(worker)

@@ -12,15 +12,16 @@ from opencodeinstruct.tools.sandbox.check import Builder
 from opencodeinstruct.tools.sandbox.fork_server import ForkServer, ServerDied, Told, Work
 from opencodeinstruct.tools.sandbox.policy import Glance, Place
 from opencodeinstruct.tools.sandbox.verdicts import readable, verdicts_of
+from opencodeinstruct.tools.sandbox.walls import Seat
 
 HASH_SEEDS: dict[Place, int] = {"first": 0, "second": 1, "third": 1}
 
 
 class Worker:
-    """Runs one program at a time."""
+    """Runs one program at a time, on one CPU if one is given."""
 
-    def __init__(self, build: Builder) -> None:
-        self._build = build
+    def __init__(self, build: Builder, cpu: int | None = None) -> None:
+        self._build, self._cpu = build, cpu
         self._servers: dict[Place, ForkServer] = {}
 
     async def look(self, program: Program, split: bool, place: Place) -> Glance:
@@ -48,7 +49,7 @@ class Worker:
         server = self._servers.get(place)
         if server is None or not server.alive:
             try:
-                launch = await asyncio.to_thread(self._build, HASH_SEEDS[place])
+                launch = await asyncio.to_thread(self._build, Seat(HASH_SEEDS[place], self._cpu))
             except Missing as error:
                 raise ServiceError(f"sandbox: {error}") from error
             server = ForkServer(launch)

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside.codec import MUTABLE, Unreadable, Unwritable
+from opencodeinstruct.tools.sandbox.inside.steps import Steps
 from opencodeinstruct.tools.sandbox.inside.together import load
 from opencodeinstruct.tools.sandbox.inside.values import BASES, UNSHOWABLE, Values, plainly
 from opencodeinstruct.tools.sandbox.inside.wire import Closed, Wire, line
@@ -202,9 +203,10 @@ class Candidate:
         return ["ok", None, []]
 
 
-def run(code: bytes, socket: int) -> None:
+def run(code: bytes, socket: int, *, steps: Steps) -> None:
     """Load the candidate and serve it until the tests are through."""
     leave = os._exit
+    steps.forget()
     solution = Candidate(Wire(socket))
     try:
         try:

@@ -254,6 +254,11 @@ def named_class(name: str, fields: tuple[str, ...]) -> Any:
     return KNOWN[key]
 
 
+def forget_classes() -> None:
+    """Forget the classes of named tuples."""
+    KNOWN.clear()
+
+
 def named_tuple(value: Any, encoder: Encoder) -> Any:
     """A named tuple that `named` made, as it was written; None for all else."""
     kind = type(value)

@@ -7,6 +7,7 @@ import ctypes
 import os
 import resource
 import sys
+from collections.abc import Callable
 
 from opencodeinstruct.tools.sandbox.inside.syscalls import Filter
 
@@ -18,7 +19,7 @@ MOST_FILES = 256  # open at a time
 MOST_FILE_BYTES = 64 << 20
 STACK_BYTES = 8 << 20
 FIRST_FD = 3  # of those that a child is left
-NULL_FD = 8  # where the server holds /dev/null; what it is sent later has higher numbers
+NULL_FD = 8  # the server holds /dev/null up to here, so that what it is sent has higher numbers
 
 
 def fail(reason: str) -> None:
@@ -108,19 +109,34 @@ class Enclosure:
     def __init__(self) -> None:
         self.own = settle()
         self.calls = Filter(server=False)
+        self.more_calls = Filter(server=False, receives=True)
         server = Filter(server=True)
         server.impose()
 
-    def close(self, memory: int, output: int, kept: tuple[int, ...]) -> tuple[int, ...]:
+    def close(
+        self, memory: int, output: int, kept: tuple[int, ...], *, receives: bool = False
+    ) -> tuple[int, ...]:
         """Leave the child its output and the descriptors `kept`, whose new numbers are returned.
 
-        From here on it is under its limits and its filter.
+        From here on it is under its limits and its filter; with `receives` it can be sent files.
         """
         os.setsid()
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-        for target, fd in enumerate((NULL_FD, output, output, *kept)):
+        null = os.open(os.devnull, os.O_RDONLY)  # its own: flags of a file are shared with it
+        for target, fd in enumerate((null, output, output, *kept)):
             os.dup2(fd, target, inheritable=target < FIRST_FD)
         os.closerange(FIRST_FD + len(kept), MOST_FILES)
         resource.setrlimit(resource.RLIMIT_AS, (self.own + memory, self.own + memory))
-        self.calls.impose()
+        (self.more_calls if receives else self.calls).impose()
         return tuple(range(FIRST_FD, FIRST_FD + len(kept)))
+
+
+def fork(work: Callable[[], None]) -> int:
+    """Do `work` in a child; the child's process id."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(70)
+    return pid

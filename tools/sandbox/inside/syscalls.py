@@ -44,7 +44,9 @@ CHECKED = """
 fcntl 72 25  ioctl 16 29  clone 56 220  kill 62 129  tkill 200 130  tgkill 234 131
 prctl 157 167  prlimit64 302 261  setrlimit 160 164  socketpair 53 199
 """  # allowed with some arguments
-SERVER = "fork 57 -  setsid 112 157  recvmsg 47 212  sendmsg 46 211  seccomp 317 277"
+SERVER = """
+fork 57 -  setsid 112 157  recvmsg 47 212  sendmsg 46 211  seccomp 317 277  pidfd_open 434 434
+"""
 ABSENT = """
 clone3 435 435  memfd_create 319 279  memfd_secret 447 447  io_uring_setup 425 425
 io_uring_enter 426 426  io_uring_register 427 427  openat2 437 437
@@ -165,21 +167,28 @@ def server_rules(machine: str) -> dict[int, list[Step]]:
     }
 
 
-def child_rules(machine: str) -> dict[int, list[Step]]:
+def child_rules(machine: str, *, receives: bool = False) -> dict[int, list[Step]]:
     """The calls that a child has no more, or with fewer arguments, by number.
 
     The server's filter goes on holding, so a child's has only these: it is put on for each program.
     """
-    rules = {number: [permitted(EPERM)] for number in numbers(SERVER, machine).values()}
+    rules = {
+        number: [permitted(EPERM)]
+        for name, number in numbers(SERVER, machine).items()
+        if not (receives and name == "recvmsg")
+    }
     for name, number in numbers(CHECKED, machine).items():
         if CHILD_RULES[name] != SERVER_RULES[name]:
             rules[number] = CHILD_RULES[name]
     return rules
 
 
-def program(machine: str, *, server: bool) -> list[Step]:
-    """The filter of the fork server, or what comes on top of it in its children."""
-    rules = server_rules(machine) if server else child_rules(machine)
+def program(machine: str, *, server: bool, receives: bool = False) -> list[Step]:
+    """The filter of the fork server, or what comes on top of it in its children.
+
+    With `receives` a child may be sent descriptors.
+    """
+    rules = server_rules(machine) if server else child_rules(machine, receives=receives)
     other = [permitted(EPERM)] if server else [permitted()]
     return [
         (LOAD, 0, 0, ARCHITECTURE),
@@ -193,13 +202,13 @@ def program(machine: str, *, server: bool) -> list[Step]:
 class Filter:
     """A filter that is ready to be put upon the calling process, and all that it starts."""
 
-    def __init__(self, *, server: bool) -> None:
+    def __init__(self, *, server: bool, receives: bool = False) -> None:
         import ctypes
 
         machine = os.uname().machine
         if machine not in MACHINES or sys.byteorder != "little" or sys.maxsize < 2**32:
             sys.exit(f"there is no system call filter for {machine}")
-        steps = program(machine, server=server)
+        steps = program(machine, server=server, receives=receives)
         data = b"".join(struct.pack("HBBI", *step) for step in steps)
         self._own = [8 * n + 4 for n, step in enumerate(steps) if step[3] == OWN]
         self._steps = ctypes.create_string_buffer(data, len(data))

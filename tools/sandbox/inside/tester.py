@@ -12,6 +12,7 @@ import contextlib
 import os
 import random
 import sys
+from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ from opencodeinstruct.tools.sandbox.inside.findings import NOTHING_ASSERTED, com
 from opencodeinstruct.tools.sandbox.inside.handles import Handle
 from opencodeinstruct.tools.sandbox.inside.link import Link
 from opencodeinstruct.tools.sandbox.inside.names import MODULES, SHORT
+from opencodeinstruct.tools.sandbox.inside.purity import leaves_no_trace
 from opencodeinstruct.tools.sandbox.inside.records import (
     ERROR,
     LOADED,
@@ -32,11 +34,13 @@ from opencodeinstruct.tools.sandbox.inside.records import (
     Record,
     unpacked_tests,
 )
+from opencodeinstruct.tools.sandbox.inside.steps import Steps
 from opencodeinstruct.tools.sandbox.inside.wire import Closed, Wire
 
 LOST, BROKEN = 73, 74  # exit codes: the candidate is gone; it talks nonsense
 OWN_NAMES = frozenset(vars(builtins)) | {"__builtins__", "__name__"}
 MUTABLE = (list, dict, set, bytearray)
+Test = str | CodeType
 
 
 class Solution(ModuleType):
@@ -74,14 +78,14 @@ class Names:
         self.copied: dict[str, Any] = {}
         self.theirs: set[str] = set()
         self.lent: dict[str, Any] = {}
+        self.mine = OWN_NAMES - {link.entry_point}
 
     def provide(self, code: CodeType) -> None:
         """Have ready what `code` needs of the solution."""
         used = names_in(code)
         wanted = used - self.known
         self.known |= wanted
-        mine = OWN_NAMES - {self.link.entry_point}
-        new = sorted(wanted - mine - set(self.space))
+        new = sorted(wanted - self.mine - self.space.keys())
         again = [name for name, value in self.copied.items() if self.space.get(name) is value]
         if new or again:
             values = self.link.names([*new, *again])
@@ -92,6 +96,8 @@ class Names:
             }
         if self.fakes(used):
             self.link.trust = OBJECT_EQ
+        if "seed" in used and random.seed != self.link.seed:
+            vars(random)["seed"] = self.link.seed  # here and there
         for name in self.lent:
             self.space.pop(name, None)
         self.lent = self.borrowed(used)
@@ -104,8 +110,10 @@ class Names:
         not a module's, nor beside others of the solution's.
         """
         faked = used & self.link.faked
+        if not faked:
+            return False
         alone = len(used & self.theirs) == 1 and not faked & (MODULES | set(SHORT))
-        return bool(faked) and not (alone and self.link.entry_point is None)
+        return not (alone and self.link.entry_point is None)
 
     def borrowed(self, used: set[str]) -> dict[str, Any]:
         """Built-in names that this test alone takes from the solution, by another meaning.
@@ -113,7 +121,11 @@ class Names:
         Where nobody says what the entry point is, and a test uses nothing else of the solution's,
         `sum` is what it is about.
         """
-        if self.link.entry_point is not None or used & self.theirs or "solution" in used:
+        if (
+            self.link.entry_point is not None
+            or not self.theirs.isdisjoint(used)
+            or "solution" in used
+        ):
             return {}
         known = sorted(name for name in used & OWN_NAMES if not name.startswith("_"))
         values = self.link.names(known) if known else {}
@@ -129,12 +141,12 @@ def names_in(code: CodeType) -> set[str]:
     return names
 
 
-def ask(test: str, names: Names) -> Record:
+def ask(test: Test, names: Names) -> Record:
     """Run one test; its verdict, without the index."""
     link = names.link
     link.fresh()
     try:
-        code: Any = compiled(test)
+        code: Any = compiled(test) if isinstance(test, str) else test
         if code is None:
             return Record(VERDICT, REFUSED, text=NOTHING_ASSERTED)
         names.provide(code)
@@ -178,10 +190,38 @@ def flush() -> None:
             stream.flush()
 
 
-def judge_all(tests: bytes, first: int, verdicts: int, ticks: int, wire: Wire) -> None:
+@dataclass
+class Asked:
+    """What is asked of a solution: tests, as text or compiled, the nonce, the entry point."""
+
+    nonce: bytes
+    tests: list[Test]
+    entry_point: str | None
+
+
+def asked_in(data: bytes) -> Asked:
+    """What a file of tests holds."""
+    nonce, tests, entry_point = unpacked_tests(data)
+    return Asked(nonce, [*tests], entry_point)
+
+
+def prepared(data: bytes, first: int) -> Asked | None:
+    """The same, compiled from the test `first` on; None unless all of it leaves no trace."""
+    asked = asked_in(data)
+    for index in range(first, len(asked.tests)):
+        try:
+            code: Any = compiled(str(asked.tests[index]))
+        except Exception:  # noqa: BLE001 - it is compiled once more when its turn comes
+            continue
+        if code is not None and not leaves_no_trace(code):
+            return None
+        asked.tests[index] = asked.tests[index] if code is None else code
+    return asked
+
+
+def judge_all(asked: Asked, first: int, verdicts: int, steps: Steps, wire: Wire) -> None:
     """Hear whether the solution was loaded, then run the tests from `first` on."""
-    nonce, asked, entry_point = unpacked_tests(tests)
-    link = Link(wire, entry_point)
+    link = Link(wire, asked.entry_point)
     record = Record(LOADED)
     try:
         link.heard()
@@ -191,26 +231,25 @@ def judge_all(tests: bytes, first: int, verdicts: int, ticks: int, wire: Wire) -
         record = judged(error, link)
         record.kind = LOADED
     record.index = first
-    os.write(verdicts, record.packed(nonce))
+    os.write(verdicts, record.packed(asked.nonce))
     if record.verdict != PASS:
-        os.write(ticks, b"t" * (1 + len(asked) - first))
+        steps.add(1 + len(asked.tests) - first)
         return
-    os.write(ticks, b"t")
+    steps.add()
     sys.modules["solution"] = Solution(link)
-    vars(random)["seed"] = link.seed
     names = Names(link)
-    for index in range(first, len(asked)):
-        record = ask(asked[index], names)
+    for index in range(first, len(asked.tests)):
+        record = ask(asked.tests[index], names)
         record.index = index
         flush()
-        os.write(verdicts, record.packed(nonce))
-        os.write(ticks, b"t")
+        os.write(verdicts, record.packed(asked.nonce))
+        steps.add()
 
 
-def run(tests: bytes, first: int, verdicts: int, ticks: int, socket: int) -> None:
-    """Give the tests from `first` on their verdicts, with a record and a tick for each step."""
+def run(tests: bytes, first: int, verdicts: int, socket: int, *, steps: Steps) -> None:
+    """Give the tests from `first` on their verdicts, with a record for each step."""
     try:
-        judge_all(tests, first, verdicts, ticks, Wire(socket))
+        judge_all(asked_in(tests), first, verdicts, steps, Wire(socket))
     except Closed:
         os._exit(LOST)
     except Unreadable:

@@ -24,6 +24,7 @@ from opencodeinstruct.tools.sandbox.inside.records import (
     Record,
     unpacked_tests,
 )
+from opencodeinstruct.tools.sandbox.inside.steps import Steps
 
 
 def load(code: str) -> ModuleType:
@@ -56,9 +57,9 @@ def flush() -> None:
             continue
 
 
-def run(code: bytes, tests: bytes, first: int, verdicts: int, ticks: int) -> None:
-    """Load the code, then run the tests from `first` on, with a record and a tick for each step."""
-    write, leave = os.write, os._exit
+def run(code: bytes, tests: bytes, first: int, verdicts: int, *, steps: Steps) -> None:
+    """Load the code, then run the tests from `first` on, with a record for each step."""
+    write, leave, add = os.write, os._exit, steps.add
     nonce, asked, _ = unpacked_tests(tests)
     namespace: dict[str, Any] = {}
     try:
@@ -71,13 +72,13 @@ def run(code: bytes, tests: bytes, first: int, verdicts: int, ticks: int) -> Non
     flush()
     write(verdicts, record.packed(nonce))
     if record.verdict != PASS:
-        write(ticks, b"t" * (1 + len(asked) - first))  # there is nothing more to wait for
+        add(1 + len(asked) - first)  # there is nothing more to wait for
         leave(0)
-    write(ticks, b"t")
+    add()
     for index in range(first, len(asked)):
         record = ask(asked[index], namespace)
         record.index = index
         flush()
         write(verdicts, record.packed(nonce))
-        write(ticks, b"t")
+        add()
     leave(0)

@@ -1,0 +1,220 @@
+"""One attempt at a program: the processes that it takes, how they get on, and their end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+
+from opencodeinstruct.tools.sandbox.inside import candidate, standing, tester, together
+from opencodeinstruct.tools.sandbox.inside.enclosure import Enclosure, fork
+from opencodeinstruct.tools.sandbox.inside.records import KILLED, LEFT, MUTE, Order
+from opencodeinstruct.tools.sandbox.inside.standing import Standing
+from opencodeinstruct.tools.sandbox.inside.steps import Steps
+
+SETTLE_LOOKS, SETTLE_SECONDS = 100, 0.001
+
+
+class Means:
+    """What all attempts are made with; `standing` is there from the first program that needs it."""
+
+    def __init__(self, enclosure: Enclosure, steps: Steps) -> None:
+        self.enclosure, self.steps = enclosure, steps
+        self.standing: Standing | None = None
+
+    def stand(self, memory: int) -> Standing:
+        """A standing process for tests under that limit."""
+        if self.standing is not None and not self.standing.fits(memory):
+            self.dismiss()
+        if self.standing is None:
+            self.standing = Standing(self.enclosure, self.steps, memory)
+        return self.standing
+
+    def dismiss(self) -> None:
+        """End the standing process."""
+        gone, self.standing = self.standing, None
+        if gone is not None:
+            gone.control.close()
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(gone.pid, signal.SIGKILL)
+                os.waitpid(gone.pid, 0)
+
+
+class Child:
+    """A process that judges tests, and in split mode its `peer`, which runs the candidate.
+
+    `watched` is the descriptor that can be read when it has ended, or has something to say.
+    """
+
+    def __init__(self, order: Order, files: list[int], first: int, means: Means) -> None:
+        self.order, self.files, self.first, self.means = order, files, first, means
+        self.pid = self.peer = 0
+        self.ends: dict[int, int] = {}
+        self.broken = False
+        self.line: socket.socket | None = None
+        self.seen = 0
+        means.steps.clear()
+        if order.split:
+            self.apart()
+        else:
+            self.beside()
+        self.cpu_before = self.cpu()
+        self.begin()
+
+    def beside(self) -> None:
+        """Tests and solution in one process."""
+        order, means = self.order, self.means
+        code, tests, verdicts, output = self.files
+        self.pid = fork(
+            lambda: together.run(
+                os.pread(code, order.code, 0),
+                os.pread(tests, order.asked, 0),
+                self.first,
+                *means.enclosure.close(order.memory, output, (verdicts,)),
+                steps=means.steps,
+            )
+        )
+        self.watched = os.pidfd_open(self.pid)
+
+    def apart(self) -> None:
+        """The solution in a process of its own; its tests where many are judged, to begin with."""
+        order, means = self.order, self.means
+        code, tests, verdicts, output = self.files
+        standing_by = means.stand(order.memory)
+        self.line, theirs = socket.socketpair()
+        fd = theirs.fileno()
+        self.peer = fork(
+            lambda: candidate.run(
+                os.pread(code, order.code, 0),
+                *means.enclosure.close(order.memory, output, (fd,)),
+                steps=means.steps,
+            )
+        )
+        theirs.close()
+        self.watched = standing_by.control.fileno()
+        given = [tests, verdicts, output, self.line.fileno()]
+        if not standing_by.begin(self.first, order.asked, given):
+            means.dismiss()
+            self.by_itself()
+
+    def by_itself(self) -> None:
+        """The tests in a process of their own."""
+        order, means = self.order, self.means
+        _, tests, verdicts, output = self.files
+        assert self.line is not None  # it is there as long as the attempt is
+        fd = self.line.fileno()
+        self.pid = fork(
+            lambda: tester.run(
+                os.pread(tests, order.asked, 0),
+                self.first,
+                *means.enclosure.close(order.memory, output, (verdicts, fd)),
+                steps=means.steps,
+            )
+        )
+        self.watched = os.pidfd_open(self.pid)
+
+    def over(self) -> bool:
+        """Whether it has ended, now that `watched` can be read."""
+        if self.pid or self.means.standing is None:
+            return True
+        word = self.means.standing.heard()
+        if word == standing.UNFIT:
+            self.by_itself()
+            return False
+        self.broken = word == standing.BROKEN
+        if word == standing.GONE:
+            self.pid, self.means.standing.pid = self.means.standing.pid, 0
+            self.means.standing.control.close()
+            self.means.standing = None
+            self.watched = os.pidfd_open(self.pid)
+        return True
+
+    def begin(self) -> None:
+        """Start the clocks of a step."""
+        self.wall_from, self.cpu_from = time.monotonic(), self.cpu()
+
+    def look(self) -> None:
+        """Start them anew where a step was done since."""
+        steps = self.means.steps.count()
+        if steps != self.seen:
+            self.seen = steps
+            self.begin()
+
+    def judge(self) -> int:
+        """The process that runs the tests."""
+        if self.pid:
+            return self.pid
+        return self.means.standing.pid if self.means.standing is not None else 0
+
+    def cpu(self) -> float:
+        """Seconds of CPU on the clocks of both processes."""
+        return cpu_of(self.judge()) + cpu_of(self.peer)
+
+    def used(self) -> float:
+        """Seconds of CPU that they have used for this."""
+        return max(0.0, self.cpu() - self.cpu_before)
+
+    def left(self) -> float:
+        """Seconds that must pass before this step can have used up its time."""
+        wall = self.order.wall - (time.monotonic() - self.wall_from)
+        return min(wall, self.order.cpu - (self.cpu() - self.cpu_from))
+
+    def reap(self, pid: int, *, wait: bool) -> None:
+        """Collect a process if it has ended, or with `wait` as soon as it has."""
+        if pid and pid not in self.ends:
+            with contextlib.suppress(ChildProcessError):
+                found, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
+                if found:
+                    self.ends[pid] = status
+
+    def settle(self) -> None:
+        """Learn how child and peer ended, of which one has; the other may be about to."""
+        pids = {self.pid, self.peer} - {0}
+        for _ in range(SETTLE_LOOKS):
+            for pid in pids:
+                self.reap(pid, wait=False)
+            if pids <= set(self.ends):
+                return
+            time.sleep(SETTLE_SECONDS)
+
+    def sweep(self, *, late: bool) -> None:
+        """Kill and collect its processes; a `late` test's standing process too.
+
+        None of them can have started another; where none stands by, all that there are are killed.
+        """
+        if late and not self.pid:
+            self.means.dismiss()
+        if self.pid:
+            os.close(self.watched)
+        if self.line is not None:
+            self.line.close()
+        if self.means.standing is None:
+            with contextlib.suppress(ProcessLookupError):  # there is none
+                os.kill(-1, signal.SIGKILL)
+        for pid in {self.pid, self.peer} - {0} - set(self.ends):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            self.reap(pid, wait=True)
+
+    def epitaph(self, ends: dict[int, int]) -> tuple[int, int]:
+        """Why it ended by itself before it had judged its test, and the number to that.
+
+        In split mode it is the candidate's end that counts, if the candidate ended.
+        """
+        status = ends.get(self.peer, ends.get(self.pid))
+        broken = self.broken or (self.peer and ends.get(self.pid) == tester.BROKEN << 8)
+        if status is None or broken:
+            return MUTE, 0
+        if os.WIFSIGNALED(status):
+            return KILLED, os.WTERMSIG(status)
+        return LEFT, os.waitstatus_to_exitcode(status)
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that a process has used; 0 for none, and once it is gone."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2) if pid else 0.0  # the clock of another process
+    except OSError:
+        return 0.0
