@@ -181,13 +181,14 @@ class ForkServer:
 
     async def _next(self, seconds: float) -> bytes:
         """The next message; b"" when it has ended, or says nothing for so long."""
-        self._heard = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Future[bytes] = loop.create_future()
+        self._heard = heard
+        alarm = loop.call_later(seconds, fall_silent, heard)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._heard
-        except TimeoutError:
-            return b""
+            return await heard
         finally:
+            alarm.cancel()
             self._heard = None
 
     def _readable(self) -> None:
@@ -212,6 +213,12 @@ class ForkServer:
     def _said(self) -> str:
         text = self._complaint.decode("utf-8", "replace").strip().replace("\n", "; ")
         return text or "it said nothing"
+
+
+def fall_silent(heard: "asyncio.Future[bytes]") -> None:
+    """Nothing was heard in time."""
+    if not heard.done():
+        heard.set_result(b"")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import socket
 import time
 
 from opencodeinstruct.tools.sandbox.inside import candidate, standing, tester, together
-from opencodeinstruct.tools.sandbox.inside.enclosure import Enclosure, fork
+from opencodeinstruct.tools.sandbox.inside.enclosure import TMP, Enclosure, fork
 from opencodeinstruct.tools.sandbox.inside.records import KILLED, LEFT, MUTE, Order
 from opencodeinstruct.tools.sandbox.inside.standing import Standing
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
@@ -23,6 +23,8 @@ class Means:
     def __init__(self, enclosure: Enclosure, steps: Steps) -> None:
         self.enclosure, self.steps = enclosure, steps
         self.standing: Standing | None = None
+        self.own_tmp = os.stat(TMP).st_uid == os.getuid()
+        self.solution = candidate.Candidate()  # each fork has it fresh
 
     def stand(self, memory: int) -> Standing:
         """A standing process for tests under that limit."""
@@ -55,12 +57,12 @@ class Child:
         self.broken = False
         self.line: socket.socket | None = None
         self.seen = 0
+        self.before = 0.0  # seconds of CPU that the process with the tests had used before
         means.steps.clear()
         if order.split:
             self.apart()
         else:
             self.beside()
-        self.cpu_before = self.cpu()
         self.begin()
 
     def beside(self) -> None:
@@ -87,6 +89,7 @@ class Child:
         fd = theirs.fileno()
         self.peer = fork(
             lambda: candidate.run(
+                means.solution,
                 os.pread(code, order.code, 0),
                 *means.enclosure.close(order.memory, output, (fd,)),
                 steps=means.steps,
@@ -94,6 +97,7 @@ class Child:
         )
         theirs.close()
         self.watched = standing_by.control.fileno()
+        self.before = cpu_of(standing_by.pid)
         given = [tests, verdicts, output, self.line.fileno()]
         if not standing_by.begin(self.first, order.asked, given):
             means.dismiss()
@@ -114,6 +118,7 @@ class Child:
             )
         )
         self.watched = os.pidfd_open(self.pid)
+        self.before = 0.0
 
     def over(self) -> bool:
         """Whether it has ended, now that `watched` can be read."""
@@ -149,12 +154,8 @@ class Child:
         return self.means.standing.pid if self.means.standing is not None else 0
 
     def cpu(self) -> float:
-        """Seconds of CPU on the clocks of both processes."""
-        return cpu_of(self.judge()) + cpu_of(self.peer)
-
-    def used(self) -> float:
-        """Seconds of CPU that they have used for this."""
-        return max(0.0, self.cpu() - self.cpu_before)
+        """Seconds of CPU that both processes have used for this."""
+        return max(0.0, cpu_of(self.judge()) - self.before) + cpu_of(self.peer)
 
     def left(self) -> float:
         """Seconds that must pass before this step can have used up its time."""
@@ -190,13 +191,13 @@ class Child:
             os.close(self.watched)
         if self.line is not None:
             self.line.close()
+        for pid in (self.pid, self.peer):
+            if pid and pid not in self.ends:
+                os.kill(pid, signal.SIGKILL)  # it is there, ended or not, until it is collected
+                self.reap(pid, wait=True)
         if self.means.standing is None:
             with contextlib.suppress(ProcessLookupError):  # there is none
                 os.kill(-1, signal.SIGKILL)
-        for pid in {self.pid, self.peer} - {0} - set(self.ends):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            self.reap(pid, wait=True)
 
     def epitaph(self, ends: dict[int, int]) -> tuple[int, int]:
         """Why it ended by itself before it had judged its test, and the number to that.

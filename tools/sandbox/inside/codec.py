@@ -27,8 +27,21 @@ PLAIN = frozenset((type(None), bool, float, str))
 MUTABLE = frozenset(("l", "d", "s", "B", "od", "ct", "dd", "dq", "np", "t", "nt"))
 LENGTH = struct.Struct("!I")
 ZONES = datetime.timezone
-dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
-parse = json.JSONDecoder().decode
+writing = json.JSONEncoder(check_circular=False, separators=(",", ":"))
+reading = json.JSONDecoder()
+
+
+def dump(data: Any) -> str:
+    """JSON of `data`, in ASCII."""
+    return writing.encode(data)
+
+
+def parse(text: str) -> Any:
+    """What JSON says, all of it; raises `ValueError`."""
+    data, end = reading.raw_decode(text)
+    if end != len(text):
+        raise ValueError("more than one value")
+    return data
 
 
 class Unwritable(Exception):

@@ -120,7 +120,6 @@ class Enclosure:
 
         From here on it is under its limits and its filter; with `receives` it can be sent files.
         """
-        os.setsid()
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         null = os.open(os.devnull, os.O_RDONLY)  # its own: flags of a file are shared with it
         for target, fd in enumerate((null, output, output, *kept)):

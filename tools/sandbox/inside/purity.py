@@ -14,12 +14,16 @@ FORBIDDEN = frozenset(
     opcode.opmap[name]
     for name in (
         *("STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_BUILD_CLASS"),
-        *("IMPORT_STAR", "GET_AWAITABLE", "GET_AITER", "SEND", "YIELD_VALUE"),
+        *("GET_AWAITABLE", "GET_AITER", "SEND"),
     )
     if name in opcode.opmap
 )
 IMPORT, LONG = opcode.opmap["IMPORT_NAME"], opcode.opmap["EXTENDED_ARG"]
-IMPORTED = frozenset(("math", "solution", "typing", "string", "collections", "itertools"))
+IMPORTED_NAMES = """
+bisect collections copy datetime decimal fractions functools heapq itertools math operator re
+solution statistics string typing
+"""
+IMPORTED = frozenset(IMPORTED_NAMES.split())
 UNFIT_NAMES = """
 breakpoint builtins compile copyright credits delattr eval exec exit f_back f_builtins f_globals
 f_locals gc getattr gi_frame globals help input inspect license locals open os quit setattr

@@ -13,7 +13,6 @@ import os
 import random
 import socket
 import sys
-from types import ModuleType
 from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside import tester, together
@@ -85,18 +84,15 @@ def in_two(tests: bytes, nowhere: int) -> None:
     try:
         tester.judge_all(asked, 0, nowhere, Steps(), wire)
     finally:
-        wire.socket.close()
+        wire.close()
         done.acquire()
 
 
 def serve(fd: int, done: _thread.LockType) -> None:
     """The solution's side, until the other closes."""
-    wire = Wire(fd)
-    solution = Candidate(wire)
+    wire, solution = Wire(fd), Candidate()
+    solution.code = CODE.encode()
     with contextlib.suppress(Closed):
-        solution.module = ModuleType("solution")
-        exec(compile(CODE, "<solution>", "exec"), solution.module.__dict__)
-        solution.reply(["ok", None, []])
-        solution.serve()
-    wire.socket.close()
+        solution.serve(wire)
+    wire.close()
     done.release()

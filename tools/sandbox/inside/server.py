@@ -50,9 +50,7 @@ LOOK_SECONDS = 0.25  # how often it looks whether a silent child has used up its
 class Sample:
     """Runs one program: an attempt, and another after each test that a process is lost on."""
 
-    def __init__(
-        self, order: Order, files: list[int], control: socket.socket, means: Means
-    ) -> None:
+    def __init__(self, order: Order, files: list[int], control: int, means: Means) -> None:
         self.order, self.files, self.control, self.means = order, files, control, means
         self.stretches: list[Stretch] = []
         self.cpu, self.since = 0.0, time.monotonic()
@@ -81,9 +79,9 @@ class Sample:
             cause = FORGER
         if cause == ENDED and steps <= self.order.tests - first:
             child.settle()
-        used, ends = child.used(), dict(child.ends)
+        used, ends = child.cpu(), dict(child.ends)
         child.sweep(late=cause != ENDED)
-        wipe()
+        wipe(own=self.means.own_tmp)
         status = 0
         if cause == ENDED and upto < self.order.tests:
             cause, status = child.epitaph(ends)
@@ -92,24 +90,28 @@ class Sample:
         return Stretch(first, upto, loaded=steps > 0, cause=cause, status=status, size=size)
 
     def watch(self, child: Child) -> int:
-        """Follow it until it ends or must be ended: `ENDED`, or why it must be."""
+        """Follow it until it ends or must be ended: `ENDED`, or why it must be.
+
+        Most end before the first look at their clocks.
+        """
+        patience = min(self.order.cpu, self.order.wall, LOOK_SECONDS)
         while True:
-            child.look()
-            patience = child.left()
-            if patience <= 0:
-                return LATE
-            if self.spent(child):
-                return SPENT
-            watched = [child.watched, self.control.fileno()]
-            ready, _, _ = select.select(watched, [], [], min(patience, LOOK_SECONDS))
-            if self.control.fileno() in ready:  # nothing is sent meanwhile: the supervisor is gone
+            ready, _, _ = select.select([child.watched, self.control], [], [], patience)
+            if self.control in ready:  # nothing is sent meanwhile: the supervisor is gone
                 os._exit(0)
             if ready and child.over():
                 return ENDED
+            child.look()
+            left = child.left()
+            if left <= 0:
+                return LATE
+            if self.spent(child):
+                return SPENT
+            patience = min(left, LOOK_SECONDS)
 
     def spent(self, child: Child) -> bool:
         """Whether the whole program has used up its time."""
-        cpu = self.cpu + child.used()
+        cpu = self.cpu + child.cpu()
         return cpu > self.order.total_cpu or time.monotonic() - self.since > self.order.total_wall
 
 
@@ -146,7 +148,7 @@ def main(*, cpu: int | None) -> None:
         data, files, _, _ = socket.recv_fds(control, Order.LAYOUT.size, 4)
         if not data:
             os._exit(0)
-        report = Sample(Order.unpacked(data), files, control, means).run()
+        report = Sample(Order.unpacked(data), files, control.fileno(), means).run()
         for file in files:
             os.close(file)
         control.send(report.packed())

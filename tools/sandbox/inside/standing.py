@@ -83,7 +83,7 @@ def judge(first: int, size: int, files: list[int], steps: Steps) -> bytes:
     wire = Wire(solution)
     codes = tester.prepared(os.pread(tests, size, 0), first)
     if codes is None:
-        wire.socket.close()
+        wire.close()
         return UNFIT
     stream = io.TextIOWrapper(io.FileIO(output, "w", closefd=False), "utf-8", "backslashreplace")
     sys.stdout = sys.stderr = stream
@@ -95,7 +95,7 @@ def judge(first: int, size: int, files: list[int], steps: Steps) -> bytes:
         return BROKEN
     finally:
         sys.modules.pop("solution", None)
-        wire.socket.close()
+        wire.close()
         forget_classes()
         KINDS.clear()
     return DONE

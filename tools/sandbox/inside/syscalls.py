@@ -45,7 +45,7 @@ fcntl 72 25  ioctl 16 29  clone 56 220  kill 62 129  tkill 200 130  tgkill 234 1
 prctl 157 167  prlimit64 302 261  setrlimit 160 164  socketpair 53 199
 """  # allowed with some arguments
 SERVER = """
-fork 57 -  setsid 112 157  recvmsg 47 212  sendmsg 46 211  seccomp 317 277  pidfd_open 434 434
+fork 57 -  recvmsg 47 212  sendmsg 46 211  seccomp 317 277  pidfd_open 434 434
 """
 ABSENT = """
 clone3 435 435  memfd_create 319 279  memfd_secret 447 447  io_uring_setup 425 425

@@ -12,10 +12,12 @@ import time
 from opencodeinstruct.tools.sandbox.inside.enclosure import TMP
 
 
-def wipe() -> None:
-    """Leave /tmp as empty as it was; exits where that cannot be done, for a new one to be made."""
-    os.chdir(TMP)
-    if os.stat(TMP).st_uid == os.getuid():  # so the program could do this as well
+def wipe(*, own: bool) -> None:
+    """Leave /tmp, where the server is, as empty as it was, and as open if it is its `own`.
+
+    Raises what the kernel does where that cannot be done: the server ends of it, and is replaced.
+    """
+    if own:  # so the program could change it as well
         os.chmod(TMP, 0o1777)
     while names := os.listdir(TMP):
         for name in names:

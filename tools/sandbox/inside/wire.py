@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import socket
+import os
 from typing import Any
 
-from opencodeinstruct.tools.sandbox.inside.codec import LENGTH, MOST_BYTES, Unreadable
+from opencodeinstruct.tools.sandbox.inside.codec import LENGTH, MOST_BYTES, Unreadable, dump
+
+READ_BYTES = 4096
 
 
 class Closed(BaseException):
@@ -17,13 +18,15 @@ class Wire:
     """Messages over a socket, each with its length before it."""
 
     def __init__(self, fd: int) -> None:
-        self.socket = socket.socket(fileno=fd)
-        self.buffer = bytearray()
+        self.fd = fd
+        self.buffer = b""
 
     def send(self, data: bytes) -> None:
         """Send one message; `Closed` where nobody is there to read it."""
+        left = LENGTH.pack(len(data)) + data
         try:
-            self.socket.sendall(LENGTH.pack(len(data)) + data)
+            while left:
+                left = left[os.write(self.fd, left) :]
         except OSError:
             raise Closed from None
 
@@ -36,19 +39,26 @@ class Wire:
 
     def exactly(self, size: int) -> bytes:
         """The next `size` bytes."""
-        while len(self.buffer) < size:
-            try:
-                part = self.socket.recv(max(65536, min(size - len(self.buffer), 1 << 20)))
-            except OSError:
-                part = b""
-            if not part:
-                raise Closed
-            self.buffer += part
-        data = bytes(self.buffer[:size])
-        del self.buffer[:size]
+        if len(self.buffer) < size:
+            parts, held = [self.buffer], len(self.buffer)
+            while held < size:
+                try:
+                    part = os.read(self.fd, max(READ_BYTES, min(size - held, 1 << 20)))
+                except OSError:
+                    part = b""
+                if not part:
+                    raise Closed
+                parts.append(part)
+                held += len(part)
+            self.buffer = b"".join(parts)
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
         return data
+
+    def close(self) -> None:
+        """Close the socket."""
+        os.close(self.fd)
 
 
 def line(message: Any) -> bytes:
     """A message of plain JSON."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii")
+    return dump(message).encode("ascii")
