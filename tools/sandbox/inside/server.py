@@ -94,7 +94,8 @@ class Sample:
 
         Most end before the first look at their clocks.
         """
-        patience = min(self.order.cpu, self.order.wall, LOOK_SECONDS)
+        most = max(0.0, self.order.total_cpu - self.cpu)
+        patience = min(self.order.cpu, self.order.wall, LOOK_SECONDS, most)
         while True:
             ready, _, _ = select.select([child.watched, self.control], [], [], patience)
             if self.control in ready:  # nothing is sent meanwhile: the supervisor is gone
