@@ -37,6 +37,12 @@ class Open:
         return [verdict.verdict for verdict in result.verdicts]
 
 
+def start_all(box: Open) -> None:
+    """Have the sandbox start all of its fork servers: two processes cannot be asked this."""
+    own = "class Own:\n    size = 3\nassert size(Own()) == 3"
+    assert box.result("def size(x): return x.size", own).trust == "shared"
+
+
 @contextmanager
 def opened(policy: Policy = "confirm") -> Iterator[Open]:
     """A sandbox until the block ends."""

@@ -28,7 +28,7 @@ from tests.hostile.attack import SHORT, Attack
 from tests.hostile.controls import CONTROLS, OBJECTS
 from tests.hostile.leftovers import MESSAGES, Message
 from tests.hostile.outside import Outside
-from tests.programs import ADD, Open, descendants, opened
+from tests.programs import ADD, Open, descendants, opened, start_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
@@ -80,8 +80,7 @@ def sandbox() -> Iterator[Open]:
 @pytest.fixture(scope="module")
 def view(sandbox: Open) -> str:
     """What a program sees around itself before any attack, with all servers started."""
-    own = "class Own:\n    size = 3\nassert size(Own()) == 3"  # two processes cannot be asked this
-    assert sandbox.result("def size(x): return x.size", own).trust == "shared"
+    start_all(sandbox)
     look(sandbox)
     return look(sandbox).output
 

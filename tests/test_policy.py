@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from opencodeinstruct.tools.ports import Program, TestVerdict
-from opencodeinstruct.tools.sandbox.policy import Finding, Glance, Place, Policy, judge
+from opencodeinstruct.tools.sandbox.policy import Finding, Glance, Place, Policy, judge, steady
 
-PROGRAM = Program("x = 1", ("assert x", "assert x > 0", "assert x < 0"))
+PROGRAM = Program("x = len({1, 2})", ("assert x", "assert x > 0", "assert x < 0"))
 Script = Mapping[tuple[bool, Place], Sequence[str]]
 """By mode and server the letters of what each run sees: Pass, Fail, Unsaid, Object's opinion."""
 LETTERS = {
@@ -19,12 +20,14 @@ LETTERS = {
     "E": TestVerdict("error"),
     "U": None,
 }
-SCREEN: tuple[bool, Place] = (False, "first")
-AGAIN: tuple[bool, Place] = (False, "third")
+ONE: tuple[bool, Place] = (False, "first")
+OTHER: tuple[bool, Place] = (False, "third")
 APART: tuple[bool, Place] = (True, "second")
 
 
-def judged(script: Script, policy: Policy = "confirm") -> tuple[Finding, list[tuple[bool, Place]]]:
+def judged(
+    script: Script, policy: Policy = "confirm", program: Program = PROGRAM
+) -> tuple[Finding, list[tuple[bool, Place]]]:
     """What the policy comes to, and the runs that it asked for."""
     runs: list[tuple[bool, Place]] = []
 
@@ -35,7 +38,7 @@ def judged(script: Script, policy: Policy = "confirm") -> tuple[Finding, list[tu
         assert len(answer) == len(program.tests)
         return Glance([LETTERS[letter] for letter in answer], "", 0.5)
 
-    return asyncio.run(judge(PROGRAM, look, policy)), runs
+    return asyncio.run(judge(program, look, policy)), runs
 
 
 def shown(finding: Finding) -> list[tuple[str, str]]:
@@ -45,60 +48,46 @@ def shown(finding: Finding) -> list[tuple[str, str]]:
 
 CASES = [
     (
-        "what fails in one process is not run again",
-        {SCREEN: ["FFE"]},
+        "what fails in two processes is not run again",
+        {APART: ["FFE"]},
         [("fail", "shared"), ("fail", "shared"), ("error", "shared")],
-        [SCREEN],
+        [APART],
         False,
     ),
     (
-        "what passes is confirmed in two processes, and only that",
-        {SCREEN: ["PPF"], APART: ["SO"]},
+        "what passes there is run once more in one, under another hash seed",
+        {APART: ["SOF"], ONE: ["PP"]},
         [("pass", "split"), ("pass", "object_eq"), ("fail", "shared")],
-        [SCREEN, APART],
+        [APART, ONE],
         False,
     ),
     (
-        "what two processes cannot ask is run once more in one, and says so",
-        {SCREEN: ["PPF"], APART: ["SU"], AGAIN: ["PPF"]},
+        "what two processes cannot ask is run in one, and says so",
+        {APART: ["SUF"], OTHER: ["P"], ONE: ["PP"]},
         [("pass", "split"), ("pass", "shared"), ("fail", "shared")],
-        [SCREEN, APART, AGAIN],
+        [APART, OTHER, ONE],
         False,
     ),
     (
-        "a pass that only one process sees is none, and is steady",
-        {SCREEN: ["PPF"], APART: ["SF"], AGAIN: ["PPF"]},
-        [("pass", "split"), ("fail", "shared"), ("fail", "shared")],
-        [SCREEN, APART, SCREEN, AGAIN, APART],
+        "one that another hash seed changes is flaky, and its verdict stays",
+        {APART: ["SSF", "SS"], ONE: ["PF"], OTHER: ["PP"]},
+        [("pass", "split"), ("pass", "split"), ("fail", "shared")],
+        [APART, ONE, ONE, OTHER, APART],
+        True,
+    ),
+    (
+        "one that the next equal run does not see is flaky",
+        {APART: ["SSF", "SF"], ONE: ["PF"], OTHER: ["PF"]},
+        [("pass", "split"), ("pass", "split"), ("fail", "shared")],
+        [APART, ONE, ONE, OTHER, APART],
+        True,
+    ),
+    (
+        "one that one process always refuses and two always pass is steady",
+        {APART: ["SSF", "SS"], ONE: ["PF"], OTHER: ["PF"]},
+        [("pass", "split"), ("pass", "split"), ("fail", "shared")],
+        [APART, ONE, ONE, OTHER, APART],
         False,
-    ),
-    (
-        "one that the next run in one process does not see is flaky",
-        {SCREEN: ["PPF", "PFF"], APART: ["SF"], AGAIN: ["PPF"]},
-        [("pass", "split"), ("fail", "shared"), ("fail", "shared")],
-        [SCREEN, APART, SCREEN, AGAIN, APART],
-        True,
-    ),
-    (
-        "one that another hash seed changes is flaky",
-        {SCREEN: ["PPF"], APART: ["SF"], AGAIN: ["PFF"]},
-        [("pass", "split"), ("fail", "shared"), ("fail", "shared")],
-        [SCREEN, APART, SCREEN, AGAIN, APART],
-        True,
-    ),
-    (
-        "one that passes in two processes the next time is flaky, and its verdict stays",
-        {SCREEN: ["PPF"], APART: ["SF", "SS"], AGAIN: ["PPF"]},
-        [("pass", "split"), ("fail", "shared"), ("fail", "shared")],
-        [SCREEN, APART, SCREEN, AGAIN, APART],
-        True,
-    ),
-    (
-        "what cannot be asked and fails the second time in one process is flaky",
-        {SCREEN: ["PPF"], APART: ["SU"], AGAIN: ["PEF"]},
-        [("pass", "split"), ("error", "shared"), ("fail", "shared")],
-        [SCREEN, APART, AGAIN, SCREEN, AGAIN, APART],
-        True,
     ),
 ]
 
@@ -107,7 +96,7 @@ CASES = [
     ("script", "verdicts", "runs", "flaky"),
     [pytest.param(*case, id=reason) for reason, *case in CASES],
 )
-def test_a_pass_is_believed_when_two_processes_agree(
+def test_a_pass_comes_from_two_processes_and_is_looked_at_again(
     script: Script,
     verdicts: list[tuple[str, str]],
     runs: list[tuple[bool, Place]],
@@ -121,12 +110,44 @@ def test_a_pass_is_believed_when_two_processes_agree(
 
 
 def test_screening_alone_is_one_run() -> None:
-    finding, runs = judged({SCREEN: ["PPF"]}, "screen")
+    finding, runs = judged({ONE: ["PPF"]}, "screen")
     assert shown(finding) == [("pass", "shared"), ("pass", "shared"), ("fail", "shared")]
-    assert runs == [SCREEN]
+    assert runs == [ONE]
 
 
 def test_two_processes_alone_fall_back_on_one_only_for_what_they_cannot_ask() -> None:
-    finding, runs = judged({APART: ["SUF"], AGAIN: ["P"]}, "split")
+    finding, runs = judged({APART: ["SUF"], OTHER: ["P"]}, "split")
     assert shown(finding) == [("pass", "split"), ("pass", "shared"), ("fail", "shared")]
-    assert runs == [APART, AGAIN]
+    assert runs == [APART, OTHER]
+
+
+STEADY_CASES = [
+    ("arithmetic", "def f(x):\n    return x * 2", True),
+    ("modules without chance", "import math, re\nfrom typing import List\nf = math.sqrt", True),
+    ("a dictionary", "def f(xs): return {x: 1 for x in xs} or {}", True),
+    ("chance", "import random\ndef f(): return random.random()", False),
+    ("a clock", "from time import time\nf = time", False),
+    ("one module of two", "import math, uuid\nf = uuid.uuid4", False),
+    ("a module under another name", "import time as math\nf = math.time", False),
+    ("an import within a function", "def f():\n    import os\n    return os.getpid()", False),
+    ("a set", "def f(xs): return list(set(xs))", False),
+    ("a set in braces", "def f(xs): return list({x for x in xs})", False),
+    ("a hash", "def f(x): return hash(x)", False),
+    ("an address", "def f(x): return id(x)", False),
+    ("an object's text", "def f(): return str(object())", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [pytest.param(*case, id=reason) for reason, *case in STEADY_CASES]
+)
+def test_a_program_is_steady_when_its_words_name_no_source_of_chance(
+    code: str, expected: bool
+) -> None:
+    assert steady(code) is expected
+
+
+def test_a_steady_program_that_passes_in_two_processes_is_run_once() -> None:
+    program = replace(PROGRAM, code="def f(x): return x")
+    _, runs = judged({APART: ["SSF"]}, program=program)
+    assert runs == [APART]

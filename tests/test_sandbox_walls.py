@@ -19,7 +19,15 @@ from opencodeinstruct.tools.sandbox.check import advice
 from opencodeinstruct.tools.sandbox.fork_server import ForkServer, ServerDied, Work
 from opencodeinstruct.tools.sandbox.inside.records import HELLO
 from opencodeinstruct.tools.sandbox.walls import Launch, find_bwrap
-from tests.programs import ADD, Open, adopt_orphans, descendants, nothing_is_left, opened
+from tests.programs import (
+    ADD,
+    Open,
+    adopt_orphans,
+    descendants,
+    nothing_is_left,
+    opened,
+    start_all,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
@@ -126,6 +134,7 @@ LEFTOVER_CASES = [
 
 @pytest.mark.parametrize("code", [pytest.param(code, id=reason) for reason, code in LEFTOVER_CASES])
 def test_nothing_is_left_of(sandbox: Open, code: str) -> None:
+    start_all(sandbox)
     before = adopt_orphans()
     verdicts = sandbox.verdicts(code, "assert True", "assert True")
     assert len(verdicts) == 2 and set(verdicts) <= set(VERDICTS)

@@ -304,3 +304,23 @@ def test_tests_share_their_own_names_as_in_one_file(sandbox: Open) -> None:
         "assert pi",
     )
     assert sandbox.verdicts("def f(x): return x", *tests) == ["pass"] * 4
+
+
+def test_tests_of_one_program_see_nothing_of_those_before(sandbox: Open) -> None:
+    code = "def f(x): return x"
+    assert sandbox.verdicts(code, "kept = f(1)\nassert kept == 1", "def g(): pass\nassert f") == [
+        "pass",
+        "pass",
+    ]
+    result = sandbox.result(code, "assert kept == 1", "assert g is None")
+    assert [verdict.exception for verdict in result.verdicts] == [
+        "NameError: name 'kept' is not defined",
+        "NameError: name 'g' is not defined",
+    ]
+
+
+def test_a_test_that_hangs_costs_no_other_its_verdict(sandbox: Open) -> None:
+    tests = ["assert f(1) == 1"] * 5
+    tests[1], tests[3] = "while True:\n    assert f(1)", "assert f(2) == 1"
+    verdicts = sandbox.verdicts("def f(x): return x", *tests)
+    assert verdicts == ["pass", "timeout", "pass", "fail", "pass"]

@@ -57,8 +57,8 @@ PolicyOption = Annotated[
     PolicyName,
     typer.Option(
         "--policy",
-        help="confirm: what passes is run again with tests and program in two processes; "
-        "split: always so; screen: in one process only.",
+        help="confirm: tests and program in two processes, and a second run to find flaky ones; "
+        "split: without that run; screen: in one process only.",
     ),
 ]
 

@@ -9,16 +9,17 @@ wall time for each test and in all, to its memory, to 64 threads, to 256 open fi
 file; what it prints is cut. When a call returns, by whatever way, its processes have been killed.
 Where the walls cannot be built, or do not hold when they are tried, nothing is run (`Missing`).
 
-What a `pass` is worth. Tests and solution share a process only for screening. What passes there is
-run again in two: the one with the tests alone holds the verdict file and what is expected, and runs
-no line of the solution; the other answers calls with data. `trust` says how a pass was seen:
-`split`, so; `object_eq`, where an operator of the solution's own object (`==`, `in`, `isinstance`)
-decided; `shared`, where a test cannot be asked across two processes (it hands over an object of its
-own class, patches something around the solution, derives from its class) and was seen to pass
-twice in one, which a hostile solution can forge.
+What a `pass` is worth. Tests and solution run in two processes: the one with the tests alone holds
+the verdict file and what is expected, and runs no line of the solution; the other answers calls
+with data. `trust` says how a pass was seen: `split`, so; `object_eq`, where an operator of the
+solution's own object (`==`, `in`, `isinstance`) decided; `shared`, where a test cannot be asked
+across two processes (it hands over an object of its own class, patches something around the
+solution, derives from its class) and was seen to pass twice in one, which a hostile solution can
+forge.
 
-What is steady. Hash seed, `random`, time zone and locale are fixed; the two runs differ in the hash
-seed, and a program whose equal runs differ is `flaky`. Time is not fixed.
+What is steady. Hash seed, `random`, time zone and locale are fixed. A program that names a source
+of chance is run again under another hash seed; one whose equal runs differ is `flaky`. Time is not
+fixed.
 
 What is not covered. Bugs of the kernel that the allowed calls can reach, of the interpreter or of
 JSON in the process with the tests, and what can be learned from timing: for programs of people who

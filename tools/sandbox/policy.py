@@ -1,12 +1,14 @@
 """Which runs of a program it takes to believe its verdicts.
 
-Screening, in one process, finds what fails. What passes there is run again in two processes, under
-another hash seed, and only that makes it a pass. A test that cannot be asked across two processes
-keeps its screening and says so (`shared`), if a second screening agrees. Where runs disagree the
-program is run again, to tell an unsteady program from one that only one process could fool; no
-verdict is replaced by that.
+Tests and solution are run in two processes, which costs little more than one. A test that cannot be
+asked so is run in one, and says so (`shared`). What passes is run once more, in one process under
+another hash seed, where the solution reaches for anything that could make it unsteady: a set, a
+clock, a random number, a module that is not known to be free of them. Where that disagrees the
+program is run again in both ways, and is flaky if equal runs differ or the hash seed decides. No
+verdict is replaced by any of that.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,11 +18,21 @@ from opencodeinstruct.tools.sandbox.verdicts import Seen
 
 Policy = Literal["confirm", "split", "screen"]
 Place = Literal["first", "second", "third"]
-"""Which of a worker's fork servers: for screening, for two processes, for screening once more.
+"""Which of a worker's fork servers: for one process, for two, for one under the second's hash seed.
 
-The first differs from the others in its hash seed. The second never sees a test beside a candidate,
-which could leave word of it there, in the numbers of processes say, for the next.
+The second never sees a test beside a candidate, which could leave word of it there, in the numbers
+of processes say, for the next.
 """
+STEADY_MODULES = """
+abc bisect cmath collections copy dataclasses decimal enum fractions functools heapq itertools math
+operator re statistics string typing __future__
+"""
+STEADY = frozenset(STEADY_MODULES.split())
+IMPORTS = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)$", re.MULTILINE)
+UNSTEADY = re.compile(
+    r"\b(?:set|frozenset|hash|id|object|globals|locals|vars|dir|open|input|exec|eval|__import__)\b"
+    r"|\{[^{}:]+\}"  # a set
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,64 +63,55 @@ async def judge(program: Program, look: Look, policy: Policy) -> Finding:
     if policy == "screen":
         glance = await look(program, False, "first")
         return Finding(_said(glance.seen), glance.printed, glance.cpu_seconds)
+    finding, unsaid = await _apart(program, look)
     if policy == "split":
-        return await _split(program, look)
-    return await _confirmed(program, look)
+        return finding
+    passed = [place for place, one in enumerate(finding.verdicts) if one.verdict == "pass"]
+    if not passed or (steady(program.code) and not unsaid):
+        return finding
+    return await _again(finding, _only(program, passed), look)
 
 
-async def _split(program: Program, look: Look) -> Finding:
-    """Two processes for all tests; one for those that cannot be asked so."""
+def steady(code: str) -> bool:
+    """Whether nothing in `code` could make two runs of it differ, as far as its words tell."""
+    named = [word for line in IMPORTS.findall(code) for word in _modules(line)]
+    return STEADY.issuperset(named) and UNSTEADY.search(code) is None
+
+
+def _modules(line: str) -> list[str]:
+    """The modules in what follows `from` or `import` on a line."""
+    first = line.partition(" import ")[0] if " import " in line else line
+    return [part.strip().partition(" ")[0].partition(".")[0] for part in first.split(",")]
+
+
+async def _apart(program: Program, look: Look) -> tuple[Finding, bool]:
+    """Two processes for all tests, one for those that cannot be asked so; whether there are any."""
     glance = await look(program, True, "second")
     unsaid = [place for place, seen in enumerate(glance.seen) if seen is None]
     if not unsaid:
-        return Finding(_said(glance.seen), glance.printed, glance.cpu_seconds)
+        return Finding(_said(glance.seen), glance.printed, glance.cpu_seconds), False
     other = await look(_only(program, unsaid), False, "third")
     seen = list(glance.seen)
     for place, verdict in zip(unsaid, other.seen, strict=True):
         seen[place] = verdict
-    return Finding(_said(seen), glance.printed, glance.cpu_seconds + other.cpu_seconds)
+    cpu_seconds = glance.cpu_seconds + other.cpu_seconds
+    return Finding(_said(seen), glance.printed, cpu_seconds), True
 
 
-async def _confirmed(program: Program, look: Look) -> Finding:
-    """Screening, then two processes for what passed."""
-    screened = await look(program, False, "first")
-    verdicts = _said(screened.seen)
-    passed = [place for place, one in enumerate(verdicts) if one.verdict == "pass"]
-    finding = Finding(verdicts, screened.printed, screened.cpu_seconds)
-    if not passed:
-        return finding
-    asked = _only(program, passed)
-    confirmed = await look(asked, True, "second")
-    cpu_seconds = screened.cpu_seconds + confirmed.cpu_seconds
-    again: Glance | None = None
-    if None in confirmed.seen:
-        again = await look(program, False, "third")
-        cpu_seconds += again.cpu_seconds
-    for place, seen in zip(passed, confirmed.seen, strict=True):
-        if seen is not None:
-            verdicts[place] = seen
-        elif again is not None and (other := again.seen[place]) is not None:
-            verdicts[place] = other
-    finding = replace(finding, cpu_seconds=cpu_seconds)
-    if all(verdicts[place].verdict == "pass" for place in passed):
-        return finding
-    return await _explained(finding, program, look, (screened, confirmed, asked))
-
-
-async def _explained(
-    finding: Finding, program: Program, look: Look, before: tuple[Glance, Glance, Program]
-) -> Finding:
-    """Whether a program that passed in one process only is unsteady: the same runs once more."""
-    screened, confirmed, asked = before
-    first = await look(program, False, "first")
-    other = await look(program, False, "third")
-    second = await look(asked, True, "second")
-    cpu_seconds = sum(run.cpu_seconds for run in (first, other, second))
-    same = (
-        _outcomes(first) == _outcomes(screened) == _outcomes(other)
-        and _outcomes(second) == _outcomes(confirmed)
-    )  # fmt: skip
-    return replace(finding, cpu_seconds=finding.cpu_seconds + cpu_seconds, flaky=not same)
+async def _again(finding: Finding, passed: Program, look: Look) -> Finding:
+    """Whether what passed does so once more, and if not, whether equal runs differ."""
+    once = await look(passed, False, "first")
+    cpu_seconds = finding.cpu_seconds + once.cpu_seconds
+    if all(seen is not None and seen.verdict == "pass" for seen in once.seen):
+        return replace(finding, cpu_seconds=cpu_seconds)
+    twice = await look(passed, False, "first")
+    other = await look(passed, False, "third")
+    apart = await look(passed, True, "second")
+    cpu_seconds += sum(run.cpu_seconds for run in (twice, other, apart))
+    same = _outcomes(once) == _outcomes(twice) == _outcomes(other) and all(
+        seen is None or seen.verdict == "pass" for seen in apart.seen
+    )
+    return replace(finding, cpu_seconds=cpu_seconds, flaky=not same)
 
 
 def _outcomes(glance: Glance) -> list[str | None]:

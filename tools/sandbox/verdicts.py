@@ -12,6 +12,7 @@ from opencodeinstruct.tools.sandbox.inside.records import (
     LATE,
     LEFT,
     LOADED,
+    NONSENSE,
     PASS,
     PLACES,
     SPENT,
@@ -102,7 +103,9 @@ def epitaph(stretch: Stretch) -> TestVerdict:
         return TestVerdict("crash", f"killed by signal {stretch.status} ({name})")
     if stretch.cause == LEFT:
         return TestVerdict("crash", f"exit with code {stretch.status} before a verdict")
-    return TestVerdict("crash", "it fell silent, or answered with what is no answer")
+    if stretch.cause == NONSENSE:
+        return TestVerdict("refused", "the solution's process answered with what is no answer")
+    return TestVerdict("crash", "the solution's process closed its line to the tests")
 
 
 def readable(text: bytes) -> str:

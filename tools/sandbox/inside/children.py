@@ -10,7 +10,7 @@ import time
 
 from opencodeinstruct.tools.sandbox.inside import candidate, standing, tester, together
 from opencodeinstruct.tools.sandbox.inside.enclosure import TMP, Enclosure, fork
-from opencodeinstruct.tools.sandbox.inside.records import KILLED, LEFT, MUTE, Order
+from opencodeinstruct.tools.sandbox.inside.records import KILLED, LEFT, MUTE, NONSENSE, Order
 from opencodeinstruct.tools.sandbox.inside.standing import Standing
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 
@@ -206,7 +206,9 @@ class Child:
         """
         status = ends.get(self.peer, ends.get(self.pid))
         broken = self.broken or (self.peer and ends.get(self.pid) == tester.BROKEN << 8)
-        if status is None or broken:
+        if broken:
+            return NONSENSE, 0
+        if status is None:
             return MUTE, 0
         if os.WIFSIGNALED(status):
             return KILLED, os.WTERMSIG(status)

@@ -1,8 +1,8 @@
 """Tests that leave no trace in the process that runs them, so that it can go on to the next.
 
 Most tests are like `assert f([1, 2]) == 3`: names of the solution, built-in functions, data. They
-need no process of their own. What imports, sets attributes, defines classes or reaches for anything
-else gets one. This keeps honest tests apart, which have no reason to hide what they do.
+need no process of their own. What imports more, sets attributes, defines classes or reaches for
+anything that has a state gets one. This is for honest tests, which do not hide what they do.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IMPORTED = frozenset(IMPORTED_NAMES.split())
 UNFIT_NAMES = """
 breakpoint builtins compile copyright credits delattr eval exec exit f_back f_builtins f_globals
 f_locals gc getattr gi_frame globals help input inspect license locals open os quit setattr
-settrace setprofile sys tb_frame type types vars warnings
+np numpy pandas pd random seed settrace setprofile sys tb_frame type types vars warnings
 """
 UNFIT = frozenset(UNFIT_NAMES.split())
 

@@ -146,7 +146,7 @@ class Order:
 
 
 # Why a child came to no verdict on the test that it was at.
-ENDED, LATE, SPENT, KILLED, LEFT, MUTE, FORGER = range(7)
+ENDED, LATE, SPENT, KILLED, LEFT, MUTE, NONSENSE, FORGER = range(8)
 
 
 class Stretch:

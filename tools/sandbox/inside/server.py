@@ -18,6 +18,7 @@ import select
 import socket
 import sys
 import time
+import warnings
 
 from opencodeinstruct.tools.sandbox.inside import seeding
 from opencodeinstruct.tools.sandbox.inside.children import Child, Means
@@ -121,6 +122,7 @@ def preload() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    warnings.filterwarnings("ignore", category=SyntaxWarning)  # a remark, wherever it is printed
     rehearse()
     for name in [name for name in sys.modules if name.partition(".")[0] == "opencodeinstruct"]:
         del sys.modules[name]  # a candidate finds the standard library and itself

@@ -15,7 +15,7 @@ import sys
 
 from opencodeinstruct.tools.sandbox.inside import tester
 from opencodeinstruct.tools.sandbox.inside.codec import Unreadable, forget_classes
-from opencodeinstruct.tools.sandbox.inside.enclosure import Enclosure, fork
+from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure, fork
 from opencodeinstruct.tools.sandbox.inside.handles import KINDS
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 from opencodeinstruct.tools.sandbox.inside.wire import Closed, Wire
@@ -33,7 +33,7 @@ class Standing:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = theirs.fileno()
         self.pid = fork(
-            lambda: stand(*enclosure.close(memory, fd, (fd,), receives=True), steps=steps)
+            lambda: stand(*enclosure.close(memory, NULL_FD, (fd,), receives=True), steps=steps)
         )
         theirs.close()
 
@@ -81,19 +81,20 @@ def judge(first: int, size: int, files: list[int], steps: Steps) -> bytes:
     """Judge one program; what to answer."""
     tests, verdicts, output, solution = files
     wire = Wire(solution)
-    codes = tester.prepared(os.pread(tests, size, 0), first)
-    if codes is None:
-        wire.close()
-        return UNFIT
-    stream = io.TextIOWrapper(io.FileIO(output, "w", closefd=False), "utf-8", "backslashreplace")
-    sys.stdout = sys.stderr = stream
+    streams = sys.stdout, sys.stderr
+    raw = io.FileIO(output, "w", closefd=False)
+    sys.stdout = sys.stderr = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
     try:
-        tester.judge_all(codes, first, verdicts, steps, wire)
+        asked = tester.prepared(os.pread(tests, size, 0), first)
+        if asked is None:
+            return UNFIT
+        tester.judge_all(asked, first, verdicts, steps, wire)
     except Closed:
         return LOST
     except Unreadable:
         return BROKEN
     finally:
+        sys.stdout, sys.stderr = streams  # before the file is closed, and its number another's
         sys.modules.pop("solution", None)
         wire.close()
         forget_classes()
