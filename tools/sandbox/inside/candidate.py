@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside.codec import (
+    MOST_BYTES,
     MUTABLE,
     PLAIN,
     SCALARS,
@@ -25,7 +26,13 @@ from opencodeinstruct.tools.sandbox.inside.codec import (
 )
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 from opencodeinstruct.tools.sandbox.inside.together import load
-from opencodeinstruct.tools.sandbox.inside.values import BASES, UNSHOWABLE, Values, plainly
+from opencodeinstruct.tools.sandbox.inside.values import (
+    BASES,
+    TOO_LARGE,
+    UNSHOWABLE,
+    Values,
+    plainly,
+)
 from opencodeinstruct.tools.sandbox.inside.wire import Closed, Wire, line
 
 MOST_PRINTED = 65536  # characters that go back with one answer
@@ -134,6 +141,8 @@ class Candidate:
             data = line(reply)
         except (ValueError, RecursionError, MemoryError):
             data = line(["raise", UNSHOWABLE, ""])
+        if len(data) > MOST_BYTES:
+            data = line(["raise", TOO_LARGE, ""])
         self.wire.send(data)
 
     def take(self) -> str:

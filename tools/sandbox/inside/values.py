@@ -23,6 +23,7 @@ from opencodeinstruct.tools.sandbox.inside.names import DATA, name_of, own_name,
 
 MOST_SAID = 65536  # characters of an exception's message
 BASES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+TOO_LARGE = [None, "MemoryError", ["MemoryError"], ["l"], "", 0, "MemoryError: too large an answer"]
 UNSHOWABLE = [None, "Exception", ["Exception"], ["l"], "", 0, "an exception that cannot be shown"]
 
 
