@@ -51,6 +51,21 @@ class Tokens:
         return f"{self.output:,} tokens written, {self.prompt:,} read{kept}"
 
 
+def progress_on(console: Console) -> Progress:
+    """Bars with counts, a note and times, on a terminal; nothing elsewhere."""
+    return Progress(
+        TextColumn("[bold]{task.description:>13}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 @dataclass(slots=True)
 class Terminal:
     """A `Watch` that draws on `console` (stderr); with `show_rows` it prints what is made.
@@ -71,17 +86,7 @@ class Terminal:
 
     def __enter__(self) -> "Terminal":
         """Start drawing."""
-        self._progress = Progress(
-            TextColumn("[bold]{task.description:>13}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
+        self._progress = progress_on(self.console)
         self._progress.start()
         return self
 

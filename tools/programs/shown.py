@@ -5,19 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from opencodeinstruct.tools.programs.execute_file import Report
 from opencodeinstruct.tools.programs.tally import Tally
+from opencodeinstruct.tools.terminal import progress_on
 
 _SECONDS = 60  # between two lines where there is no terminal to draw a bar on
 
@@ -35,17 +28,7 @@ class ProgramBar:
 
     def __enter__(self) -> "ProgramBar":
         """Start drawing."""
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
+        self._progress = progress_on(self.console)
         self._progress.start()
         return self
 
