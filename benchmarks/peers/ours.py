@@ -16,6 +16,10 @@ Policy = Literal["confirm", "split", "screen"]
 AHEAD = 2  # programs for each worker that wait for it, so that it never waits for one
 WALL_FACTOR = 10  # wall seconds for each second of CPU
 
+EVERYWHERE = Program(  # two processes cannot be asked this, so it is run in all ways
+    "def size(x): return x.size", ("class Own:\n    size = 3\nassert size(Own()) == 3",)
+)
+
 
 @contextmanager
 def opened(setting: Setting, policy: Policy) -> Iterator[Harness]:
@@ -30,9 +34,15 @@ def opened(setting: Setting, policy: Policy) -> Iterator[Harness]:
     with asyncio.Runner() as runner:
         runner.run(sandbox.__aenter__())
         try:
+            runner.run(start(sandbox, setting.workers))
             yield lambda cases, done: runner.run(run(sandbox, setting, limits, cases, done))
         finally:
             runner.run(sandbox.__aexit__(None, None, None))
+
+
+async def start(sandbox: Sandbox, workers: int) -> None:
+    """Have every worker start all of its servers, which it would do when it first needed them."""
+    await asyncio.gather(*(sandbox(EVERYWHERE) for _ in range(workers)))
 
 
 async def run(
