@@ -24,6 +24,7 @@ here = Path(__file__).parent
 helper = subprocess.Popen(["sleep", "1000"])
 (here / "pids").write_text(f"{os.getpid()} {helper.pid}")
 print("\\x1b[32mloading\\x1b[0m weights", flush=True)
+time.sleep(0.5)  # it takes a while, and is looked at meanwhile
 port = int(sys.argv[sys.argv.index("--port") + 1])
 """
 SERVES = """
