@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from opencodeinstruct.builder.errors import ProjectError, RowError, RunFolderError
 from opencodeinstruct.tools.llm.journal import Journal, is_reusable, request_text
+from opencodeinstruct.tools.llm.ledger import Total, ledger
 from opencodeinstruct.tools.ports import Answer, Message, Request, Role, Sampling
 
 
@@ -138,8 +139,8 @@ def test_exported_answers_replay_in_another_journal_which_keeps_its_own(tmp_path
     pairs = [(question(f"q{n}", schema={"b": 1, "a": n}), Answer(f"a{n}", "m")) for n in range(5)]
     record(tmp_path / "j", *pairs, (question("\ud800"), Answer("s", "m")))
     lines = tmp_path / "answers.jsonl"
-    with Journal(tmp_path / "j") as journal:
-        lines.write_text("".join(line + "\n" for line in journal.export_lines()))
+    with ledger(tmp_path / "j") as book:
+        lines.write_text("".join(line + "\n" for line in book.lines()))
     record(tmp_path / "k", (pairs[0][0], Answer("own", "m")))
     with Journal(tmp_path / "k") as journal:
         assert journal.import_lines(lines) == 6
@@ -170,9 +171,9 @@ def test_exported_answers_replay_in_another_journal_which_keeps_its_own(tmp_path
 def test_a_bad_line_to_import_is_named_and_nothing_is_imported(tmp_path: Path, line: str) -> None:
     record(tmp_path / "j", (question(), Answer("x", "m")))
     lines = tmp_path / "answers.jsonl"
-    with Journal(tmp_path / "j") as journal:
-        good = next(journal.export_lines())
-        lines.write_bytes(f"{good}\n{line}\n".encode("utf-8", "surrogateescape"))
+    with ledger(tmp_path / "j") as book:
+        good = next(book.lines())
+    lines.write_bytes(f"{good}\n{line}\n".encode("utf-8", "surrogateescape"))
     with Journal(tmp_path / "k") as journal:
         with pytest.raises(RowError, match=r"answers\.jsonl:2: not a recorded answer"):
             journal.import_lines(lines)
@@ -248,3 +249,62 @@ def test_many_answers_share_their_commits(tmp_path: Path) -> None:
 def test_the_request_text_does_not_depend_on_the_order_of_a_schema() -> None:
     one, other = question(schema={"a": 1, "b": [2]}), question(schema={"b": [2], "a": 1})
     assert request_text("m", one) == request_text("m", other)
+
+
+def a_journal_of_version_1(path: Path) -> None:
+    """As the first release wrote it, with one answer."""
+    record(path, (question(), Answer("old", "m", "stop", 3, 4)))
+    connection = sqlite3.connect(path)
+    for column in ("reasoning", "cached_tokens", "seconds", "role"):
+        connection.execute(f"ALTER TABLE answers DROP COLUMN {column}")
+    connection.execute("PRAGMA user_version=1")
+    connection.commit()
+    connection.close()
+
+
+def test_a_journal_of_the_first_version_keeps_its_answers(tmp_path: Path) -> None:
+    a_journal_of_version_1(tmp_path / "j")
+    with pytest.raises(RunFolderError, match="another version"), ledger(tmp_path / "j"):
+        pass
+    assert recalled(tmp_path / "j", question()) == Answer("old", "m", "stop", 3, 4)
+    record(tmp_path / "j", (question("new"), Answer("new", "m", reasoning="hm", seconds=1.5)))
+    assert recalled(tmp_path / "j", question("new")) == Answer("new", "m", reasoning="hm")
+    with ledger(tmp_path / "j") as book:
+        assert [(total.role, total.answers) for total in book.totals()] == [("", 1), ("solver", 1)]
+
+
+def test_the_ledger_counts_by_model_and_role_and_knows_the_slowest_while_a_run_writes(
+    tmp_path: Path,
+) -> None:
+    pairs = [
+        (question("fast"), Answer("x", "m-v1", "stop", 10, 2, cached_tokens=4, seconds=0.5)),
+        (question("a slow\none"), Answer("x", "m-v1", "length", 20, 100, seconds=9.0)),
+        (question("judged", role="judge"), Answer("x", "m-v1", "stop", None, None, seconds=2.0)),
+    ]
+    with Journal(tmp_path / "j") as journal:
+
+        async def write() -> None:
+            await asyncio.gather(*[journal.record("m", *pair) for pair in pairs])
+
+        asyncio.run(write())
+        with ledger(tmp_path / "j") as book:
+            assert book.totals() == [
+                Total("m", "judge", 1, 0, 0, 0, 0, 2.0),
+                Total("m", "solver", 2, 30, 4, 102, 1, 9.5),
+            ]
+            assert [(call.seconds, call.question) for call in book.slowest(2)] == [
+                (9.0, "a slow one"),
+                (2.0, "judged"),
+            ]
+
+
+def test_imported_answers_may_count_as_another_models(tmp_path: Path) -> None:
+    record(tmp_path / "j", (question(), Answer("mine", "m")))
+    record(tmp_path / "j", (question("n"), Answer("other", "n")), model="n")
+    lines = tmp_path / "answers.jsonl"
+    with ledger(tmp_path / "j") as book:
+        lines.write_text("".join(line + "\n" for line in book.lines()))
+    with Journal(tmp_path / "k") as journal:
+        assert journal.import_lines(lines, of_model="m", as_model="replayed") == 1
+        assert journal.recall("replayed", question()) == Answer("mine", "m")
+        assert journal.recall("replayed", question("n")) is None

@@ -54,7 +54,9 @@ class Request:
 class Answer:
     """What the model said. Token counts are the endpoint's own, None where it gives none.
 
-    `finish_reason` is `stop`, `length` (cut at `max_tokens`) or what the endpoint says.
+    `finish_reason` is `stop`, `length` (cut at `max_tokens`) or what the endpoint says. `reasoning`
+    is what a reasoning model thought, where its endpoint gives that apart. `cached_tokens` are
+    those of the prompt that the endpoint had in its cache; `seconds` is how long the answer took.
     """
 
     text: str
@@ -62,6 +64,9 @@ class Answer:
     finish_reason: str = "stop"
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning: str = ""
+    cached_tokens: int | None = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
 
 
 class Ask(Protocol):

@@ -7,7 +7,6 @@ last ones, which are then asked again. One run at a time owns the journal of a f
 """
 
 import asyncio
-import fcntl
 import json
 import os
 import queue
@@ -21,24 +20,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from opencodeinstruct.builder.errors import Missing, ProjectError, RowError, RunFolderError
+from opencodeinstruct.builder.errors import Missing, ProjectError, RowError
+from opencodeinstruct.tools.llm.journal_file import connected, explained, locked, opened
 from opencodeinstruct.tools.llm.protocol import clean, count_of
 from opencodeinstruct.tools.ports import Answer, Request
 
-APPLICATION = 0x4F434931  # "OCI1", in the file's header: this is a journal of ours
-VERSION = 1
 LARGEST_BATCH = 1000  # answers in one commit
 
-_TABLE = """
-CREATE TABLE answers (
-    key BLOB NOT NULL, max_tokens INTEGER NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
-    model TEXT NOT NULL, finish_reason TEXT NOT NULL,
-    prompt_tokens INTEGER, completion_tokens INTEGER,
-    PRIMARY KEY (key, max_tokens)
+_FIELDS = (
+    "text",
+    "model",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "reasoning",
+    "cached_tokens",
+    "seconds",
 )
-"""
-_INSERT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_FIELDS = ("text", "model", "finish_reason", "prompt_tokens", "completion_tokens")
+_COLUMNS = ("key", "max_tokens", "request", *_FIELDS, "role")
+_INSERT = (
+    f"INSERT OR REPLACE INTO answers ({', '.join(_COLUMNS)}) "
+    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
+)
 _SELECT = f"SELECT max_tokens, {', '.join(_FIELDS)} FROM answers WHERE key = ?"
 
 
@@ -104,14 +107,14 @@ class Journal:
     def __enter__(self) -> "Journal":
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
+            self._lock = locked(self.path)
             try:
-                self._writer, self._reader = _opened(self.path), _connected(self.path)
+                self._writer, self._reader = opened(self.path), connected(self.path)
             except BaseException:
                 os.close(self._lock)
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise _explained(self.path, error) from error
+            raise explained(self.path, error) from error
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
         return self
@@ -140,8 +143,8 @@ class Journal:
         """Record the answer; when this returns it is on disk. `Missing` when the disk is full."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        text = request_text(name, request)
-        self._queue.put(_Write(_row(text, request.sampling.max_tokens, answer), loop, done))
+        row = _row(request_text(name, request), request.sampling.max_tokens, answer, request.role)
+        self._queue.put(_Write(row, loop, done))
         await done
 
     def statistics(self) -> Statistics:
@@ -150,34 +153,38 @@ class Journal:
         (row,) = self._rows(f"SELECT {sums} FROM answers")
         return Statistics(int(row[0]), int(row[1]), int(row[2]), self._hits)
 
-    def export_lines(self) -> Iterator[str]:
-        """One line of JSON for each answer, in the order of their keys, for `import_lines`."""
-        columns = ("request", "max_tokens", *_FIELDS)
-        select = f"SELECT {', '.join(columns)} FROM answers ORDER BY key, max_tokens"
-        for request, *fields in self._rows(select):
-            line = {"request": json.loads(request), **dict(zip(columns[1:], fields, strict=True))}
-            yield json.dumps(line, ensure_ascii=False, sort_keys=True)
-
-    def import_lines(self, source: Path) -> int:
+    def import_lines(
+        self, source: Path, *, of_model: str | None = None, as_model: str | None = None
+    ) -> int:
         """Add the answers in `source`, as exported, to those recorded, which stay as they are.
 
-        Returns the number of lines; raises `RowError` at a bad one, and then adds none.
+        With `of_model` only those that were asked of that model; with `as_model` they count as
+        asked of a model of that name. Returns how many; raises `RowError` at a bad line, `Missing`
+        where the file cannot be read, and then adds none.
         """
-        with source.open("rb") as file:
-            rows = [_imported(source, number, line) for number, line in enumerate(file, start=1)]
+        added = 0
         try:
-            with closing(_connected(self.path)) as connection, connection:
+            with closing(connected(self.path)) as connection, connection:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(_INSERT.replace("REPLACE", "IGNORE"), rows)
+                with source.open("rb") as file:
+                    for number, line in enumerate(file, start=1):
+                        row = _imported(source, number, line, of_model, as_model)
+                        if row is not None:
+                            connection.execute(_INSERT.replace("REPLACE", "IGNORE"), row)
+                            added += 1
         except sqlite3.Error as error:
-            raise _explained(self.path, error) from error
-        return len(rows)
+            raise explained(self.path, error) from error
+        except OSError as error:
+            raise Missing(
+                f"{source}: {error.strerror}. Name a file of exported answers."
+            ) from error
+        return added
 
     def _rows(self, select: str, *values: object) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._reader.execute(select, values)
         except sqlite3.Error as error:
-            raise _explained(self.path, error) from error
+            raise explained(self.path, error) from error
 
     def _write(self) -> None:
         """Write until told to end: what has gathered since the last commit makes the next one."""
@@ -203,7 +210,7 @@ class Journal:
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.rollback()
-            return _explained(self.path, error)
+            return explained(self.path, error)
         return None
 
 
@@ -217,9 +224,10 @@ def _tell(waiting: list[asyncio.Future[None] | None], failure: ProjectError | No
             done.set_exception(failure)
 
 
-def _row(text: str, max_tokens: int, answer: Answer) -> tuple[object, ...]:
-    said = (clean(answer.text), clean(answer.model), clean(answer.finish_reason))
-    return (_key(text), max_tokens, text, *said, answer.prompt_tokens, answer.completion_tokens)
+def _row(text: str, max_tokens: int, answer: Answer, role: str | None) -> tuple[object, ...]:
+    said = [getattr(answer, name) for name in _FIELDS]
+    cleaned = [clean(value) if isinstance(value, str) else value for value in said]
+    return (_key(text), max_tokens, text, *cleaned, role)
 
 
 def _key(text: str) -> bytes:
@@ -230,75 +238,30 @@ def _canonical(asked: dict[str, Any]) -> str:
     return clean(json.dumps(asked, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
-def _imported(source: Path, number: int, line: bytes) -> tuple[object, ...]:
+def _imported(
+    source: Path, number: int, line: bytes, of_model: str | None, as_model: str | None
+) -> tuple[object, ...] | None:
+    """The row for a line of exported answers; None where it is another model's."""
     try:
         given = json.loads(line)
-        text = _canonical(given["request"])
-        answer = Answer(**{name: given[name] for name in _FIELDS})
-        counts = [answer.prompt_tokens, answer.completion_tokens, given["max_tokens"]]
-        if any(count != count_of(count) for count in counts) or counts[2] is None:
-            raise TypeError("a number of tokens is none")
-        return _row(text, given["max_tokens"], answer)
+        request = given["request"]
+        if of_model is not None and request["model"] != of_model:
+            return None
+        text = _canonical({**request, "model": as_model or request["model"]})
+        answer = Answer(**{name: given[name] for name in _FIELDS if name in given})
+        _check_types(answer, given["max_tokens"])
+        return _row(text, given["max_tokens"], answer, given.get("role"))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RowError(source, number, f"not a recorded answer ({error})") from error
 
 
-def _locked(path: Path) -> int:
-    """An open lock file beside `path`, owned by this process until it is closed or dies."""
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(lock, 20).decode("ascii", "replace").strip()
-        os.close(lock)
-        raise RunFolderError(
-            f"{path}: another run is using this folder (process {owner or 'unknown'}). "
-            "Wait for it or stop it, then run again."
-        ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    return lock
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    try:
-        connection.execute("PRAGMA synchronous=NORMAL")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to a journal, made if there is none; another file is never written to."""
-    connection = _connected(path)
-    try:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables == 0 and application == 0:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(_TABLE)
-            connection.execute(f"PRAGMA application_id={APPLICATION}")
-            connection.execute(f"PRAGMA user_version={VERSION}")
-            connection.execute("COMMIT")
-        elif application != APPLICATION:
-            raise RunFolderError(f"{path} is no journal of a run. Move it away or name another.")
-        elif version != VERSION:
-            raise RunFolderError(f"{path} is of another version ({version}). Start a new run.")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _explained(path: Path, error: sqlite3.Error | OSError) -> ProjectError:
-    """`error` as what a person can do about it."""
-    what = " ".join(str(error).split())
-    if "full" in what or "disk I/O" in what or "No space" in what:
-        return Missing(f"{path}: {what}. Make room on the disk and run the same command again.")
-    if "not a database" in what or "malformed" in what or "no such" in what:
-        return RunFolderError(f"{path} is no journal, or damaged ({what}). Move it away.")
-    return RunFolderError(f"{path} cannot be used as the journal: {what}.")
+def _check_types(answer: Answer, max_tokens: object) -> None:
+    """Raise TypeError where a field of an imported answer is not what a recorded one holds."""
+    words = (answer.text, answer.model, answer.finish_reason, answer.reasoning)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError("a text is none")
+    counts = (answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens, max_tokens)
+    if any(count != count_of(count) for count in counts) or max_tokens is None:
+        raise TypeError("a number of tokens is none")
+    if not isinstance(answer.seconds, int | float | None):
+        raise TypeError("the seconds are no number")

@@ -57,17 +57,31 @@ def answer_of(body: bytes, name: str) -> Answer:
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     text = message.get("content") if isinstance(message, dict) else None
+    reasoning = _reasoning(message) if isinstance(message, dict) else ""
+    if text is None and reasoning:
+        text = ""  # all of max_tokens went into thinking
     if not isinstance(choice, dict) or not isinstance(text, str):
         raise Failed("the reply holds no text (choices[0].message.content)")
-    usage = reply.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
+    usage = _object(reply.get("usage"))
     return Answer(
         text=clean(text),
         model=_word(reply.get("model"), name),
         finish_reason=_word(choice.get("finish_reason"), "stop"),
         prompt_tokens=count_of(usage.get("prompt_tokens")),
         completion_tokens=count_of(usage.get("completion_tokens")),
+        reasoning=reasoning,
+        cached_tokens=count_of(_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
     )
+
+
+def _reasoning(message: dict[str, Any]) -> str:
+    """What the model thought: vLLM, SGLang and hosted endpoints use one of two names for it."""
+    said = message.get("reasoning_content") or message.get("reasoning")
+    return clean(said) if isinstance(said, str) else ""
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def models_of(status: int, body: bytes) -> tuple[str, ...]:
