@@ -39,6 +39,12 @@ and `unknown_module`: it stopped at a name, or an import, of its own that is not
 `asserts_nothing`: it passed, as it would have whatever the solution returned, or was refused.
 """
 
+CONTRACTS = ("call", "stdio")
+"""What a question asks for. `call`: a function, named with its arguments by `signature`.
+
+`stdio`: a program that reads standard input and writes standard output.
+"""
+
 OPERATIONS = (
     "seed",
     "oss-instruct",
@@ -123,17 +129,53 @@ METADATA = (
         "For each test null, or why it says nothing about the solution: `does_not_parse`, "
         "`does_not_call`, `unknown_name`, `unknown_module` or `asserts_nothing`.",
     ),
-    Column("entry_point", pa.string(), "Name of the function that the question asks for."),
-    Column("signature", pa.string(), "Its signature as the question gives it, on one line."),
+    Column(
+        "contract",
+        pa.string(),
+        "What the question asks for: `call` (a function) or `stdio` (a program that reads standard "
+        "input and writes standard output).",
+    ),
+    Column(
+        "entry_point",
+        pa.string(),
+        "Name of the function that the question asks for; null for a program.",
+    ),
+    Column(
+        "signature",
+        pa.string(),
+        "Its signature as the question gives it, on one line; null for a program.",
+    ),
     Column("solution", pa.string(), "The code of `output` that was executed."),
+    Column(
+        "reasoning",
+        pa.string(),
+        "What the solver thought before it answered; null where it does not think aloud.",
+    ),
+    Column(
+        "topic",
+        pa.string(),
+        "What the question is about, by the generator: one of the recipe's topics, or null.",
+    ),
     Column("operation", pa.string(), "How the question was made: one of the operations."),
     Column("generation", pa.int16(), "Generation of the question; 0 comes straight from a seed."),
     Column("colony", pa.int16(), "Colony in which the question evolved, from 0."),
     Column("seed_ids", pa.list_(pa.string()), "Ids of all seeds among its ancestors, sorted."),
     Column("parent_ids", pa.list_(pa.string()), "Ids of the questions it was made from."),
+    Column(
+        "fitness",
+        pa.int8(),
+        "Judge's least score 1..5 when the question was born, by which parents may be chosen; null "
+        "where it was not judged then.",
+    ),
     Column("seed_origin", pa.string(), "Where the first seed comes from: source and path or row."),
     Column("license", pa.string(), "SPDX licence expression of all its seeds together."),
     Column("generator_model", pa.string(), "Model that wrote the question; null for a seed's own."),
+    Column(
+        "generator_prompt",
+        pa.string(),
+        "Hash of the text of the prompt that the question was written by, 12 hex; null for a "
+        "seed's own.",
+    ),
     Column("solver_model", pa.string(), "Model that wrote the solution."),
     Column("tester_model", pa.string(), "Model that wrote the tests."),
     Column("judge_model", pa.string(), "Model that judged."),

@@ -76,9 +76,12 @@ def _row(
             "unknown_name" if verdict == "error" and draw.random() < 0.5 else None
             for verdict in verdicts
         ],
+        "contract": "call",
         "entry_point": f"solve_{number}",
         "signature": f"def solve_{number}(values):",
         "solution": code,
+        "reasoning": f"I count to {number}." if number % 3 == 0 else None,
+        "topic": ("strings", "arithmetic", "other")[number % 3],
         "operation": draw.choice(["add-constraint", "more-reasoning"])
         if evolved
         else ("crossover" if generation else "oss-instruct"),
@@ -86,9 +89,11 @@ def _row(
         "colony": draw.randrange(4),
         "seed_ids": [blake2b(b"%d" % draw.randrange(512), digest_size=16).hexdigest()],
         "parent_ids": [],
+        "fitness": min(scores) if generation else None,
         "seed_origin": f"seeds.jsonl:{draw.randrange(512) + 1}",
         "license": draw.choice(["MIT", "Apache-2.0", "MIT AND Apache-2.0"]),
         "generator_model": "Qwen2.5-32B-Instruct" if generation else None,
+        "generator_prompt": "00ff00ff00ff" if generation else None,
         "solver_model": "Qwen2.5-Coder-32B-Instruct",
         "tester_model": "Qwen2.5-Coder-32B-Instruct",
         "judge_model": "Qwen2.5-Coder-32B-Instruct",

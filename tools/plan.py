@@ -60,7 +60,7 @@ ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
 
 AskingStage = Callable[..., Awaitable[Outcome]]
 
-_FORMAT = 2  # raise it when a stage makes other rows of the same input: old runs are then redone
+_FORMAT = 3  # raise it when a stage makes other rows of the same input: old runs are then redone
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ def with_question(row: Row, question: Question, *, operation: str, model: str | 
         **row,
         "id": content_id(question.text),
         "input": question.text,
+        "contract": "call",
         "entry_point": question.signature.name,
         "signature": question.signature.text,
         "operation": operation,
