@@ -282,3 +282,25 @@ def test_a_card_that_cannot_be_read_is_refused(hub: LocalHub) -> None:
     ).ok()
     assert "Error" in said
     assert "README.md" not in hub.read("me/data")
+
+
+def test_the_official_client_of_xet_sends_and_fetches_by_it(hub: LocalHub, folder: Path) -> None:
+    hub.python(
+        API + "api.create_repo('me/data', repo_type='dataset')\n"
+        "api.upload_folder(folder_path=sys.argv[1], repo_id='me/data', repo_type='dataset')",
+        folder,
+        xet=True,
+    ).ok()
+    assert hub.log.requests(r"/xet-write-token/")
+    assert not hub.log.requests("", "PUT")
+    load = (
+        "from datasets import load_dataset\nprint(len(load_dataset('me/data', 'judge_5')['train']))"
+    )
+    by_xet = hub.python(load, xet=True).ok()
+    assert hub.log.requests(r"/xet-read-token/")
+    assert not hub.log.requests(r"/cdn/")
+    assert hub.python(load).ok() == by_xet
+    assert hub.log.requests(r"/cdn/")
+    sent = hub.read("me/data")
+    assert sent.pop(".gitattributes")
+    assert sent == files_of(folder)
