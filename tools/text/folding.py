@@ -1,0 +1,230 @@
+"""Hash characters as they are compared, straight from UTF-8.
+
+Composed or decomposed, full width or not, in any case: what is compared alike has one hash. Marks
+on one letter count in Unicode's canonical order. Bytes that are no UTF-8 are separators.
+"""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from opencodeinstruct.tools.text.buffers import TextBuffers, batches
+from opencodeinstruct.tools.text.characters import (
+    BLANK,
+    CLASS_SHIFT,
+    HIDDEN,
+    PAGE,
+    PAGES,
+    Characters,
+    characters,
+)
+from opencodeinstruct.tools.text.compiled import compiled, inlined
+
+Hashes = NDArray[np.uint64]
+
+START = np.uint64(0x243F6A8885A308D3)
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
+_CODE = np.int32((1 << CLASS_SHIFT) - 1)
+_SHIFT = np.int32(CLASS_SHIFT)
+WAITING = 32  # marks held back to be put in order; Unicode's stream-safe text has no more
+NO_CHARACTER = 0xFFFD
+_SPACE = np.int32(32)
+_PAGE_BITS = PAGE.bit_length() - 1
+
+
+@compiled
+def mixed(value: np.uint64) -> np.uint64:
+    """`value` with each of its bits spread over all (the finaliser of SplitMix64)."""
+    value = (value ^ (value >> _SHIFTS[0])) * _MIX[0]
+    value = (value ^ (value >> _SHIFTS[1])) * _MIX[1]
+    return value ^ (value >> _SHIFTS[2])
+
+
+@compiled
+def _is_tail(data: NDArray[np.uint8], place: int, end: int) -> bool:
+    return bool(place < end and data[place] & 0xC0 == 0x80)
+
+
+@compiled
+def _long_code(data: NDArray[np.uint8], place: int, end: int) -> int:
+    """The character of three or four bytes at `place`, or `NO_CHARACTER`."""
+    if not (_is_tail(data, place + 1, end) and _is_tail(data, place + 2, end)):
+        return NO_CHARACTER
+    first, code = data[place], (data[place + 1] & 0x3F) << 6 | data[place + 2] & 0x3F
+    if first < 0xF0:
+        code |= (first & 0x0F) << 12
+        return int(code) if code >= 0x800 and code >> 11 != 0x1B else NO_CHARACTER
+    if not _is_tail(data, place + 3, end):
+        return NO_CHARACTER
+    code = (first & 0x07) << 18 | code << 6 | data[place + 3] & 0x3F
+    return int(code) if 0x10000 <= code < 0x110000 and first < 0xF8 else NO_CHARACTER
+
+
+@compiled
+def code_at(data: NDArray[np.uint8], place: int, end: int) -> int:
+    """The character that begins at `place`; `NO_CHARACTER` where no valid one does."""
+    first = data[place]
+    if first < 0x80:
+        return int(first)
+    if first >= 0xE0:
+        return _long_code(data, place, end)
+    if first < 0xC2 or not _is_tail(data, place + 1, end):
+        return NO_CHARACTER
+    return int((first & 0x1F) << 6 | data[place + 1] & 0x3F)
+
+
+@compiled
+def size_of(code: int) -> int:
+    """The bytes of the character `code`; one of `NO_CHARACTER`: what follows is looked at anew."""
+    if code < 0x80 or code == NO_CHARACTER:
+        return 1
+    if code < 0x800:
+        return 2
+    return 3 if code < 0x10000 else 4
+
+
+@compiled
+def far_slot(
+    data: NDArray[np.uint8], place: int, end: int, slots: NDArray[np.int32]
+) -> tuple[int, int]:
+    """Of the character at `place`, which is not ASCII, the place in the tables, and its bytes."""
+    code = code_at(data, place, end)
+    return slots[code >> _PAGE_BITS] + (code & PAGE - 1), size_of(code)
+
+
+@inlined
+def with_value(hashed: np.uint64, value: np.int32) -> np.uint64:
+    """`hashed` with one more character that is no mark, none waiting."""
+    return (hashed ^ np.uint64(value)) * _FACTOR
+
+
+@compiled
+def _released(hashed: np.uint64, marks: NDArray[np.int32], waiting: int) -> np.uint64:
+    for place in range(waiting):
+        hashed = with_value(hashed, marks[place] & _CODE)
+    return hashed
+
+
+@compiled
+def _absorbed(
+    hashed: np.uint64, value: np.int32, marks: NDArray[np.int32], waiting: int
+) -> tuple[np.uint64, int]:
+    """`hashed` with one more value, and how many marks wait."""
+    if value <= _CODE or waiting == WAITING:
+        hashed = _released(hashed, marks, waiting)
+        return with_value(hashed, value & _CODE), 0
+    place = waiting
+    while place and marks[place - 1] >> _SHIFT > value >> _SHIFT:
+        marks[place] = marks[place - 1]
+        place -= 1
+    marks[place] = value
+    return hashed, waiting + 1
+
+
+@compiled
+def _absorbed_slowly(
+    hashed: np.uint64,
+    value: np.int32,
+    more: NDArray[np.int32],
+    marks: NDArray[np.int32],
+    waiting: int,
+) -> tuple[np.uint64, int]:
+    if value >= 0:
+        return _absorbed(hashed, value, marks, waiting)
+    for place in range(1 - value, 1 - value + more[-value]):
+        hashed, waiting = _absorbed(hashed, more[place], marks, waiting)
+    return hashed, waiting
+
+
+@inlined
+def absorb(
+    hashed: np.uint64,
+    value: np.int32,
+    more: NDArray[np.int32],
+    marks: NDArray[np.int32],
+    waiting: int,
+) -> tuple[np.uint64, int]:
+    """`hashed` with one more character, of which `value` is the table's, and how many marks wait.
+
+    `marks` holds what waits; `settled` takes it in at the end.
+    """
+    if waiting == 0 and 0 <= value <= _CODE:
+        return with_value(hashed, value), 0
+    return _absorbed_slowly(hashed, value, more, marks, waiting)
+
+
+@compiled
+def settled(hashed: np.uint64, marks: NDArray[np.int32], waiting: int) -> np.uint64:
+    """The hash of all that was absorbed."""
+    return mixed(_released(hashed, marks, waiting))
+
+
+@compiled
+def _mark_pages(
+    data: NDArray[np.uint8],
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    used: NDArray[np.bool_],
+) -> None:
+    for row in range(len(begins)):
+        for place in range(begins[row], ends[row]):
+            if data[place] >= 0xC2:
+                used[code_at(data, place, ends[row]) >> _PAGE_BITS] = True
+
+
+def characters_of(rows: TextBuffers) -> Characters:
+    """The tables that `rows` need."""
+    used = np.zeros(PAGES, np.bool_)
+    used[NO_CHARACTER // PAGE] = rows.size > 0 and bool(_is_any_high(rows))
+    if used.any():
+        _mark_pages(rows.data, rows.begins, rows.ends, used)
+    return characters(used)
+
+
+def _is_any_high(rows: TextBuffers) -> bool:
+    first, last = int(rows.begins.min()), int(rows.ends.max())
+    return bool((rows.data[first:last] >= 0x80).any())
+
+
+@compiled
+def _hash_texts(
+    data: NDArray[np.uint8],
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    tables: Characters,
+    hashes: Hashes,
+) -> None:
+    slots, kinds, values = tables.slots, tables.kinds, tables.values
+    marks = np.empty(WAITING, np.int32)
+    for row in range(len(begins)):
+        place, end = begins[row], ends[row]
+        hashed, waiting, gap, begun = START, 0, False, False
+        while place < end:
+            byte = data[place]
+            slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
+            place += size
+            if kinds[slot] == BLANK:
+                gap = begun
+                continue
+            if kinds[slot] != HIDDEN:
+                if gap:
+                    hashed, waiting = absorb(hashed, _SPACE, tables.more, marks, waiting)
+                hashed, waiting = absorb(hashed, values[slot], tables.more, marks, waiting)
+                gap, begun = False, True
+        hashes[row] = settled(hashed, marks, waiting)
+
+
+def text_hashes(strings: pa.Array | pa.ChunkedArray) -> Hashes:
+    """One hash a row: equal for texts that are the same but for case, form and white space.
+
+    Null rows have that of the empty text.
+    """
+    hashes = np.empty(len(strings), np.uint64)
+    done = 0
+    for rows in batches(strings):
+        part = hashes[done : done + len(rows.begins)]
+        _hash_texts(rows.data, rows.begins, rows.ends, characters_of(rows), part)
+        done += len(part)
+    return hashes

@@ -1,0 +1,299 @@
+"""What a token is, once, for everything that compares texts.
+
+A token is a run of letters and digits, compared without case and in Unicode's compatibility form.
+Identifiers are cut where their case changes and at `_`: `getUserName`, `get_user_name` and
+`GET_USER_NAME` are the same tokens. Numbers are kept. Scripts without spaces, and Korean, make a
+token of each character. A run of operators is a token: `a + b` is not `a - b`; hyphens and the
+asterisks of Markdown are none. All else separates. Separators are found before letters are folded.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from opencodeinstruct.tools.text.buffers import TextBuffers, batches
+from opencodeinstruct.tools.text.characters import (
+    BANG,
+    DIGIT,
+    HIDDEN,
+    KINDS,
+    LOWER,
+    MARK,
+    OPERATOR,
+    SINGLE,
+    UPPER,
+    WEAK,
+    Characters,
+)
+from opencodeinstruct.tools.text.compiled import compiled, inlined
+from opencodeinstruct.tools.text.folding import (
+    START,
+    WAITING,
+    Hashes,
+    absorb,
+    characters_of,
+    far_slot,
+    settled,
+    with_value,
+)
+
+# What a character does, by what stands before it; a set of these:
+_CLOSE = 1  # it ends the token
+_OPEN = 2  # it begins one
+_FOLD = 4  # it is a part of the token
+_LOOK = 8  # it closes and opens only before two small letters: the S of HTTPServer, not of IDs
+_RUN = 16  # it begins a run of operators
+_STATES = 5  # none, LOWER, UPPER, DIGIT, SINGLE
+_NONE, _LOWER, _UPPER, _DIGIT, _SINGLE = range(_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of some rows: those of row r are at `offsets[r]:offsets[r + 1]`.
+
+    `starts` and `ends` are places in the row's own bytes as they were given: cut there, they are
+    the token as it was written.
+    """
+
+    hashes: Hashes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+
+class _Made(NamedTuple):
+    hashes: Hashes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+def _made(room: int) -> _Made:
+    return _Made(np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64))
+
+
+class _Rules(NamedTuple):
+    """By state and kind of the next character: what it does, and the next state."""
+
+    actions: NDArray[np.uint8]
+    following: NDArray[np.uint8]
+
+
+@cache
+def _rules(*, operators: bool, split_case: bool) -> _Rules:
+    actions = np.full((_STATES, KINDS), _CLOSE, np.uint8)
+    word = (LOWER, UPPER, DIGIT)
+    actions[:, word] = _FOLD
+    actions[_NONE, word] = _OPEN | _FOLD
+    actions[_SINGLE, word] = actions[:, SINGLE] = _CLOSE | _OPEN | _FOLD
+    actions[:, MARK] = _FOLD
+    actions[:, HIDDEN] = actions[_NONE, MARK] = 0
+    if split_case:
+        actions[_LOWER, UPPER] = _CLOSE | _OPEN | _FOLD
+        actions[_UPPER, UPPER] = actions[_DIGIT, UPPER] = _LOOK | _FOLD
+    if operators:
+        actions[:, (OPERATOR, WEAK, BANG)] = _CLOSE | _RUN
+    actions[_NONE] &= 0xFF ^ _CLOSE
+    following = np.full((_STATES, KINDS), _NONE, np.uint8)
+    following[:, LOWER], following[:, UPPER] = _LOWER, _UPPER
+    following[:, DIGIT], following[:, SINGLE] = _DIGIT, _SINGLE
+    following[:, MARK] = following[:, HIDDEN] = range(_STATES)
+    return _Rules(actions, following)
+
+
+@inlined
+def _write(made: _Made, count: int, hashed: np.uint64, start: int, end: int) -> int:
+    made.hashes[count] = hashed
+    made.starts[count] = start
+    made.ends[count] = end
+    return count + 1
+
+
+@compiled
+def _are_small(data: NDArray[np.uint8], place: int, end: int) -> bool:
+    """Whether two small letters of ASCII stand at `place`."""
+    if place + 1 >= end:
+        return False
+    return bool(97 <= data[place] <= 122 and 97 <= data[place + 1] <= 122)
+
+
+@compiled
+def _is_operand(data: NDArray[np.uint8], place: int, kinds: NDArray[np.uint8]) -> bool:
+    """Whether a letter or digit is at `place`; any character beyond ASCII counts as one."""
+    byte = data[place]
+    return bool(byte >= 0x80 or byte == 95 or LOWER <= kinds[byte] <= DIGIT)
+
+
+@compiled
+def _stands_between(
+    data: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    first: int,
+    last: int,
+    kinds: NDArray[np.uint8],
+) -> bool:
+    """Whether the `-`, `*` or `**` at `first:last` has operands: `a - b`, `a * b` or `a*b`."""
+    if last - first > 2 or (last - first == 2 and data[first + 1] != 42):
+        return False
+    if first == begin or last == end:
+        return False
+    if data[first] == 42 and _is_operand(data, first - 1, kinds):
+        return _is_operand(data, last, kinds)
+    if data[first - 1] != 32 or data[last] != 32 or first < begin + 2 or last > end - 2:
+        return False
+    before, after = data[first - 2], data[last + 1]
+    closes = before == 41 or before == 93 or _is_operand(data, first - 2, kinds)
+    return closes and (after == 40 or after == 91 or _is_operand(data, last + 1, kinds))
+
+
+@compiled
+def _run_end(
+    data: NDArray[np.uint8], place: int, end: int, kinds: NDArray[np.uint8]
+) -> tuple[int, bool]:
+    """Where the run of ASCII operators at `place` ends, and whether one of them always counts."""
+    strong = False
+    while place < end and data[place] < 0x80:
+        kind = kinds[data[place]]
+        if kind == BANG and place + 1 < end and data[place + 1] == 61:
+            kind = OPERATOR
+        if kind != OPERATOR and kind != WEAK:
+            break
+        strong |= kind == OPERATOR
+        place += 1
+    return place, strong
+
+
+@compiled
+def _operator_end(
+    data: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    place: int,
+    size: int,
+    kinds: NDArray[np.uint8],
+) -> tuple[int, bool]:
+    """Where the operator at `place`, whose character has `size` bytes, ends; whether it counts."""
+    if size > 1:
+        return place + size, True
+    last, strong = _run_end(data, place, end, kinds)
+    if last == place:
+        return place + 1, False
+    return last, strong or _stands_between(data, begin, end, place, last, kinds)
+
+
+@compiled
+def _write_run(
+    data: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    place: int,
+    size: int,
+    tables: Characters,
+    marks: NDArray[np.int32],
+    made: _Made,
+    count: int,
+) -> tuple[int, int]:
+    """Write the operators at `place` if they count; where the text goes on, and the next token."""
+    stop, counts = _operator_end(data, begin, end, place, size, tables.kinds)
+    if not counts:
+        return stop, count
+    hashed, waiting = START, 0
+    if size > 1:
+        slot, _ = far_slot(data, place, end, tables.slots)
+        hashed, waiting = absorb(hashed, tables.values[slot], tables.more, marks, waiting)
+    else:
+        for each in range(place, stop):
+            hashed = with_value(hashed, np.int32(data[each]))
+    run = settled(hashed, marks, waiting)
+    return stop, _write(made, count, run, place - begin, stop - begin)
+
+
+@compiled
+def _scan_row(
+    data: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    tables: Characters,
+    rules: _Rules,
+    marks: NDArray[np.int32],
+    made: _Made,
+    count: int,
+) -> int:
+    """Write the tokens of `data[begin:end]` from place `count` on; where the next ones go."""
+    slots, kinds, values = tables.slots, tables.kinds, tables.values
+    place, state, start, last = begin, _NONE, begin, begin
+    hashed, waiting = START, 0
+    while place < end:
+        byte = data[place]
+        slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
+        kind = kinds[slot]
+        action = rules.actions[state, kind]
+        if action & _LOOK and _are_small(data, place + 1, end):
+            action |= _CLOSE | _OPEN
+        if action & _CLOSE:
+            count = _write(
+                made, count, settled(hashed, marks, waiting), start - begin, last - begin
+            )
+        if action & _OPEN:
+            start, hashed, waiting = place, START, 0
+        if action & _FOLD:
+            hashed, waiting = absorb(hashed, values[slot], tables.more, marks, waiting)
+            last = place + size
+        if action & _RUN:
+            place, count = _write_run(data, begin, end, place, size, tables, marks, made, count)
+        else:
+            place += size
+        state = rules.following[state, kind]
+    if state != _NONE:
+        count = _write(made, count, settled(hashed, marks, waiting), start - begin, last - begin)
+    return count
+
+
+@compiled
+def _scan(
+    data: NDArray[np.uint8],
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    tables: Characters,
+    rules: _Rules,
+    made: _Made,
+    counts: NDArray[np.int64],
+) -> int:
+    """Write the tokens of all rows and the number of each row's; how many there are."""
+    marks = np.empty(WAITING, np.int32)
+    total = 0
+    for row in range(len(begins)):
+        before = total
+        total = _scan_row(data, begins[row], ends[row], tables, rules, marks, made, before)
+        counts[row] = total - before
+    return total
+
+
+def _tokens_of(rows: TextBuffers, rules: _Rules, counts: NDArray[np.int64]) -> _Made:
+    """The tokens of `rows`; writes the number of each row's into `counts`."""
+    room = rows.size + 1  # no token is shorter than a byte
+    made = _made(room)
+    total = _scan(rows.data, rows.begins, rows.ends, characters_of(rows), rules, made, counts)
+    return _Made(made.hashes[:total].copy(), made.starts[:total].copy(), made.ends[:total].copy())
+
+
+def tokens(
+    strings: pa.Array | pa.ChunkedArray, *, operators: bool = True, split_case: bool = True
+) -> Tokens:
+    """The tokens of each row; a null row has none.
+
+    `operators`: whether they are tokens. `split_case`: whether `getName` is two tokens; without it
+    a text in mIxEd case has those of the same text in small letters.
+    """
+    rules = _rules(operators=operators, split_case=split_case)
+    offsets = np.zeros(len(strings) + 1, np.int64)
+    done, parts = 1, [_made(0)]
+    for rows in batches(strings):
+        parts.append(_tokens_of(rows, rules, offsets[done : done + len(rows.begins)]))
+        done += len(rows.begins)
+    hashes, starts, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Tokens(hashes, starts, ends, np.cumsum(offsets))
