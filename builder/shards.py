@@ -6,11 +6,9 @@ cut by content where pyarrow can, so that a new version of a dataset re-uploads 
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,20 +19,26 @@ import pyarrow.parquet as pq
 from opencodeinstruct.builder.errors import RunFolderError
 from opencodeinstruct.builder.files import flush, writing, written_error
 from opencodeinstruct.builder.finished import as_finished, refuse_misfits
+from opencodeinstruct.builder.row_groups import (
+    GROUP_BYTES,
+    GROUP_ROWS,
+    Compressors,
+    Partition,
+    Sizes,
+    parquet_writer,
+    text_sizes,
+)
 from opencodeinstruct.builder.schema import dataset_schema
 from opencodeinstruct.builder.subsets import (
-    BUCKETS,
+    ANY_BUCKET,
+    ANY_DOMAIN,
     DOMAINS,
     EMPTY_FILE,
     buckets_of,
     partition_folder,
 )
 
-GROUP_ROWS = 4096
-GROUP_BYTES = 16 << 20
-"""A row group ends at that many rows or bytes of text: 40 open partitions stay below 1 GiB."""
-
-_TEXTS = [field.name for field in dataset_schema() if field.type == pa.string()]
+_Key = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +50,8 @@ class Shard:
     bytes: int
     sha256: str
     domain: str
-    judge_score: int
+    judge_score: int | None
     bucket: str
-
-
-@dataclass(slots=True)
-class _Partition:
-    """An open partition: rows that wait for a full row group, and the files begun so far."""
-
-    domain: str
-    judge_score: int
-    bucket: str
-    folder: Path
-    waiting: pa.Table
-    writer: Any = None
-    room: int = 0
-    files: list[Path] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
 
 
 def write_shards(
@@ -71,12 +60,15 @@ def write_shards(
     *,
     rows_per_file: int = 100_000,
     progress: Callable[[int], None] | None = None,
+    gaps: bool = False,
+    threads: int = 2,
 ) -> list[Shard]:
     """Write the rows of `tables` below `folder/data`; returns the files, sorted by path.
 
     Inside a partition rows keep their order, and the bytes depend on rows and order only, not on
     how the rows come in tables. Columns beyond the dataset's are dropped. No file has its final
-    name before all are written. `progress` is told the number of rows taken in so far.
+    name before all are written. `progress` is told the number of rows taken in so far. With `gaps`
+    rows may lack what decides their folder, and ids may come twice: a release by others.
     Raises `RunFolderError` when a column is missing, a row cannot be placed, an id comes twice, or
     `folder` holds shards already; then, as after any error, no half-written file is left.
     """
@@ -84,18 +76,18 @@ def write_shards(
         raise RunFolderError(f"{folder}: rows_per_file is {rows_per_file}. Give 1 or more.")
     if next(folder.glob("data/**/*.parquet"), None) is not None:
         raise RunFolderError(f"{folder}: holds shards already. Give an empty folder.")
-    partitions: dict[tuple[int, int, int], _Partition] = {}
+    work = _Work(folder, rows_per_file, gaps, Compressors(threads))
     try:
-        digests = _distribute(tables, folder, partitions, rows_per_file, progress)
-        for partition in partitions.values():
-            _drain(partition, rows_per_file, to_the_end=True)
-            _close(partition)
-        _refuse_duplicates(digests, partitions.values())
-        shards = [shard for part in partitions.values() for shard in _publish(part, folder)]
+        for table in _pieces(tables):
+            work.take(table)
+            if progress is not None:
+                progress(work.taken)
+        work.finish()
+        shards = [shard for part in work.partitions.values() for shard in _publish(part, folder)]
     except OSError as error:
         raise written_error(folder, error) from error
     finally:
-        _discard(partitions.values())
+        work.discard()
     return sorted(shards, key=lambda shard: shard.path)
 
 
@@ -103,7 +95,7 @@ def write_empty(folder: Path) -> Path:
     """`folder` holds `EMPTY_FILE`, a shard of the dataset's columns without rows; its path."""
     path = folder / EMPTY_FILE
     with writing(path) as beside:
-        _writer(beside).close()
+        parquet_writer(beside).close()
     return path
 
 
@@ -113,28 +105,49 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _distribute(
-    tables: Iterable[pa.Table],
-    folder: Path,
-    partitions: dict[tuple[int, int, int], _Partition],
-    rows_per_file: int,
-    progress: Callable[[int], None] | None,
-) -> bytearray:
-    """Put every row in its partition; returns 16 bytes for each row's id, in input order."""
-    digests = bytearray()
-    taken = 0
-    for table in _pieces(tables):
-        refuse_misfits(table, taken)
-        digests += b"".join(_digest(one) for one in table["id"].to_pylist())
-        for key, rows in _split(table):
-            if key not in partitions:
-                partitions[key] = _opened(key, folder)
-            partitions[key].waiting = pa.concat_tables([partitions[key].waiting, rows])
-            _drain(partitions[key], rows_per_file, to_the_end=False)
-        taken += table.num_rows
-        if progress is not None:
-            progress(taken)
-    return digests
+@dataclass(slots=True)
+class _Work:
+    """Rows on their way to their partitions; `digests` holds 16 bytes for the id of each."""
+
+    folder: Path
+    rows_per_file: int
+    gaps: bool
+    compressors: Compressors
+    partitions: dict[_Key, Partition] = field(default_factory=dict)
+    digests: bytearray = field(default_factory=bytearray)
+    taken: int = 0
+
+    def take(self, table: pa.Table) -> None:
+        """Put every row of `table` in its partition."""
+        refuse_misfits(table, self.taken, gaps=self.gaps)
+        if not self.gaps:
+            self.digests += b"".join(_digest(one) for one in table["id"].to_pylist())
+        for key, rows, sizes in _split(table):
+            if key not in self.partitions:
+                self.partitions[key] = self._opened(key)
+            self.partitions[key].add(rows, sizes, self.compressors)
+        self.taken += table.num_rows
+
+    def finish(self) -> None:
+        """Every row taken is in its file; no id came twice."""
+        for partition in self.partitions.values():
+            partition.finish(self.compressors)
+        for partition in self.partitions.values():
+            partition.close()
+        if not self.gaps:
+            _refuse_duplicates(self.digests, self.partitions.values())
+
+    def discard(self) -> None:
+        """No file has a temporary name any more."""
+        self.compressors.close()
+        for partition in self.partitions.values():
+            partition.discard()
+
+    def _opened(self, key: _Key) -> Partition:
+        domain, judge, bucket = ANY_DOMAIN[key[0]], key[1] or None, ANY_BUCKET[key[2]]
+        place = self.folder / partition_folder(domain, judge, bucket)
+        place.mkdir(parents=True, exist_ok=True)
+        return Partition(domain, judge, bucket, place, self.rows_per_file)
 
 
 def _pieces(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -159,69 +172,19 @@ def _sliced(gathered: list[pa.Table]) -> Iterator[pa.Table]:
         yield table.slice(start, GROUP_ROWS)
 
 
-def _split(table: pa.Table) -> Iterator[tuple[tuple[int, int, int], pa.Table]]:
+def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.Table, Sizes]]:
     """The rows of `table` by partition, in order, as copies that do not hold on to `table`."""
-    domain = pc.index_in(table["domain"], value_set=pa.array(DOMAINS)).to_numpy()
-    judge = table["judge_score"].to_numpy()
+    found = pc.index_in(table["domain"], value_set=pa.array(DOMAINS))
+    domain = pc.fill_null(found, len(DOMAINS)).to_numpy().astype(np.int64)
+    judge = pc.fill_null(table["judge_score"], 0).to_numpy()
     bucket = buckets_of(table["tests_passed"], table["tests_total"])
-    keys = (domain.astype(np.int64) * 8 + judge) * 4 + bucket
+    keys, sizes = (domain * 8 + judge) * 8 + bucket, text_sizes(table)
     for key in np.unique(keys).tolist():
-        yield (key // 32, key // 4 % 8, key % 4), table.take(np.flatnonzero(keys == key))
+        rows = np.flatnonzero(keys == key)
+        yield (key // 64, key // 8 % 8, key % 8), table.take(rows), sizes[rows]
 
 
-def _opened(key: tuple[int, int, int], folder: Path) -> _Partition:
-    domain, judge, bucket = DOMAINS[key[0]], key[1], BUCKETS[key[2]]
-    place = folder / partition_folder(domain, judge, bucket)
-    place.mkdir(parents=True, exist_ok=True)
-    return _Partition(domain, judge, bucket, place, dataset_schema().empty_table())
-
-
-def _drain(partition: _Partition, rows_per_file: int, *, to_the_end: bool) -> None:
-    """Write the full row groups that wait, and with `to_the_end` the last one too."""
-    while partition.waiting.num_rows:
-        room = partition.room or rows_per_file
-        size, full = _group_size(partition.waiting, min(GROUP_ROWS, room))
-        if not full and not to_the_end:
-            return
-        writer = partition.writer if partition.room else _begin_file(partition)
-        writer.write_table(partition.waiting.slice(0, size).combine_chunks())
-        partition.rows[-1] += size
-        partition.room = room - size
-        partition.waiting = partition.waiting.slice(size)
-
-
-def _begin_file(partition: _Partition) -> Any:
-    """Close the file that is full; the writer of the next one, under its temporary name."""
-    _close(partition)
-    partition.files.append(partition.folder / f".train-{len(partition.files):05d}.writing")
-    partition.rows.append(0)
-    partition.writer = _writer(partition.files[-1])
-    return partition.writer
-
-
-def _group_size(waiting: pa.Table, most: int) -> tuple[int, bool]:
-    """How many rows the next row group takes, and whether it is full with them."""
-    sizes = np.zeros(waiting.num_rows, dtype=np.int64)
-    for name in _TEXTS:
-        sizes += pc.fill_null(pc.binary_length(waiting[name]), 0).to_numpy()
-    fitting = int(np.searchsorted(np.cumsum(sizes), GROUP_BYTES)) + 1
-    return min(fitting, most, waiting.num_rows), min(fitting, most) <= waiting.num_rows
-
-
-def _writer(path: Path) -> Any:
-    cut = {"use_content_defined_chunking": True} if int(pa.__version__.split(".")[0]) >= 21 else {}
-    return pq.ParquetWriter(
-        path, dataset_schema(), compression="zstd", write_page_index=True, **cut
-    )
-
-
-def _close(partition: _Partition) -> None:
-    if partition.writer is not None:
-        partition.writer.close()
-        partition.writer = None
-
-
-def _publish(partition: _Partition, folder: Path) -> Iterator[Shard]:
+def _publish(partition: Partition, folder: Path) -> Iterator[Shard]:
     """Give the files of `partition` their final names."""
     count = len(partition.files)
     for number, (beside, rows) in enumerate(zip(partition.files, partition.rows, strict=True)):
@@ -240,21 +203,11 @@ def _publish(partition: _Partition, folder: Path) -> Iterator[Shard]:
     flush(partition.folder)
 
 
-def _discard(partitions: Iterable[_Partition]) -> None:
-    """Close and remove whatever still has a temporary name."""
-    for partition in partitions:
-        with suppress(OSError):
-            _close(partition)
-        for path in partition.files:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-
-
 def _digest(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=16).digest()
 
 
-def _refuse_duplicates(digests: bytearray, partitions: Iterable[_Partition]) -> None:
+def _refuse_duplicates(digests: bytearray, partitions: Iterable[Partition]) -> None:
     """Raise when two ids are equal; `digests` holds 16 bytes for each row of the input."""
     halves: npt.NDArray[np.uint64] = np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
     order = np.lexsort((halves[:, 1], halves[:, 0]))  # stable: equal ids stay in input order

@@ -2,9 +2,11 @@
 
 Rows lie in folders by domain, judge score and share of tests passed, so a named subset is a few
 globs over folders and a user downloads nothing else. The share is decided from the integers
-`tests_passed` and `tests_total`: a rounded share would put a row in its neighbour's folder.
+`tests_passed` and `tests_total`: a rounded share would put a row in its neighbour's folder. Rows of
+a release that do not say where they belong lie in folders called `unknown`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +16,25 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+UNKNOWN = "unknown"
+"""The folder of rows that have no domain, judge score, or verdicts of tests."""
+
 DOMAINS = ("generic", "algorithmic")
 JUDGE_SCORES = (1, 2, 3, 4, 5)
-BUCKETS = ("none", "low", "high", "all")
-"""Share of tests passed: 0; above 0 and below a half; from a half and below 1; 1."""
+BUCKETS = ("none", "low", "high", "most", "all")
+"""Share of tests passed: 0; below 0.5; below 0.9; below 1; 1."""
+
+EDGES = {0.0: "none", 0.5: "high", 0.9: "most", 1.0: "all"}
+"""The shares at which a bucket begins, and that bucket; `low` begins above 0."""
+
+ANY_DOMAIN = (*DOMAINS, UNKNOWN)
+ANY_SCORE = (*JUDGE_SCORES, None)
+ANY_BUCKET = (*BUCKETS, UNKNOWN)
 
 EMPTY_FILE = "data/empty/train-00000-of-00001.parquet"
 """A shard without rows that every dataset holds: what a subset without rows points at."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +43,16 @@ class Subset:
 
     name: str
     meaning: str
-    domains: tuple[str, ...] = DOMAINS
-    judge_scores: tuple[int, ...] = JUDGE_SCORES
-    buckets: tuple[str, ...] = BUCKETS
+    domains: tuple[str, ...] = ANY_DOMAIN
+    judge_scores: tuple[int | None, ...] = ANY_SCORE
+    buckets: tuple[str, ...] = ANY_BUCKET
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether `row`, a finished row, belongs to this subset."""
-        return self.covers(
-            row["domain"], row["judge_score"], bucket_of(row["tests_passed"], row["tests_total"])
-        )
+        bucket = bucket_of(row["tests_passed"], row["tests_total"])
+        return self.covers(row["domain"] or UNKNOWN, row["judge_score"], bucket)
 
-    def covers(self, domain: str, judge_score: int, bucket: str) -> bool:
+    def covers(self, domain: str, judge_score: int | None, bucket: str) -> bool:
         """Whether the rows of that partition belong to this subset."""
         return (
             domain in self.domains and judge_score in self.judge_scores and bucket in self.buckets
@@ -49,51 +62,142 @@ class Subset:
         """Globs, relative to the dataset folder, that match the shards of this subset only."""
         return [
             f"data/domain={domain}/judge={judge}/pass={bucket}/train-*.parquet"
-            for domain in _starred(self.domains, DOMAINS)
-            for judge in _starred(self.judge_scores, JUDGE_SCORES)
-            for bucket in _starred(self.buckets, BUCKETS)
+            for domain in _starred(self.domains, ANY_DOMAIN)
+            for judge in _starred(self.judge_scores, ANY_SCORE)
+            for bucket in _starred(self.buckets, ANY_BUCKET)
         ]
 
 
+def _both(*parts: Subset) -> Subset:
+    """The rows that belong to all of `parts`, which speak of different things."""
+    domains: tuple[str, ...] = ANY_DOMAIN
+    scores: tuple[int | None, ...] = ANY_SCORE
+    buckets: tuple[str, ...] = ANY_BUCKET
+    for part in parts:
+        domains = domains if part.domains == ANY_DOMAIN else part.domains
+        scores = scores if part.judge_scores == ANY_SCORE else part.judge_scores
+        buckets = buckets if part.buckets == ANY_BUCKET else part.buckets
+    said = " and ".join(part.meaning.removeprefix("Rows ").removesuffix(".") for part in parts)
+    name = "_".join(part.name for part in parts)
+    return Subset(name, f"Rows {said}.", domains, scores, buckets)
+
+
+_JUDGE_5 = Subset("judge_5", "Rows whose three judge scores are all 5.", judge_scores=(5,))
+_JUDGE_4PLUS = Subset(
+    "judge_4plus", "Rows whose three judge scores are all 4 or 5.", judge_scores=(4, 5)
+)
+_TESTS_ALL = Subset("tests_all", "Rows whose solution passes all of its tests.", buckets=("all",))
+_TESTS_90PLUS = Subset(
+    "tests_90plus",
+    "Rows whose solution passes nine in ten of its tests or more.",
+    buckets=("most", "all"),
+)
+_GENERIC = Subset("generic", "Rows whose question goes back to code.", domains=("generic",))
+_ALGORITHMIC = Subset(
+    "algorithmic", "Rows whose question goes back to problems.", domains=("algorithmic",)
+)
+
 SUBSETS = (
     Subset("default", "Every row."),
-    Subset("judge_5", "Rows whose three judge scores are all 5.", judge_scores=(5,)),
-    Subset("judge_4plus", "Rows whose three judge scores are all 4 or 5.", judge_scores=(4, 5)),
-    Subset("tests_all", "Rows whose solution passes all of its tests.", buckets=("all",)),
-    Subset(
-        "judge_5_tests_all",
-        "Rows whose three judge scores are all 5 and whose solution passes all of its tests.",
-        judge_scores=(5,),
-        buckets=("all",),
-    ),
-    Subset("generic", "Rows whose question goes back to code.", domains=("generic",)),
-    Subset("algorithmic", "Rows whose question goes back to problems.", domains=("algorithmic",)),
+    _JUDGE_5,
+    _JUDGE_4PLUS,
+    _TESTS_ALL,
+    _TESTS_90PLUS,
+    _both(_JUDGE_5, _TESTS_ALL),
+    _both(_JUDGE_5, _TESTS_90PLUS),
+    _both(_JUDGE_4PLUS, _TESTS_ALL),
+    _both(_JUDGE_4PLUS, _TESTS_90PLUS),
+    _GENERIC,
+    _both(_GENERIC, _JUDGE_5, _TESTS_ALL),
+    _ALGORITHMIC,
+    _both(_ALGORITHMIC, _JUDGE_5, _TESTS_ALL),
     Subset("failures", "Rows whose solution passes none of its tests.", buckets=("none",)),
 )
 """The named subsets, in the order in which the card shows them; the first is the default one."""
 
 
-def bucket_of(passed: int, total: int) -> str:
-    """The bucket of `passed` out of `total` tests, 0 <= passed <= total and total >= 1."""
+def subset_of(
+    name: str,
+    *,
+    domains: tuple[str, ...] | None = None,
+    min_judge_score: int | None = None,
+    min_pass_rate: float | None = None,
+    below_pass_rate: float | None = None,
+) -> Subset:
+    """The subset `name` of the rows that fulfil the given conditions; null fulfils none of them.
+
+    What folders cannot tell apart exactly is a `ValueError`, never an approximation.
+    """
+    if _NAME.fullmatch(name) is None or name in {subset.name for subset in SUBSETS}:
+        raise ValueError(f"{name!r}: give a new name of small letters, digits and _")
+    unknown = sorted(set(domains or ()) - set(DOMAINS))
+    if unknown:
+        raise ValueError(f"no domain is called {unknown[0]!r}; there are {', '.join(DOMAINS)}")
+    if min_judge_score is not None and min_judge_score not in JUDGE_SCORES:
+        raise ValueError(f"min_judge_score is {min_judge_score}; give 1, 2, 3, 4 or 5")
+    conditions = {
+        "of " + " or ".join(domains or ()): domains,
+        f"with a judge score of {min_judge_score} or more": min_judge_score,
+        f"with a pass rate of {min_pass_rate} or more": min_pass_rate,
+        f"with a pass rate below {below_pass_rate}": below_pass_rate,
+    }
+    said = " and ".join(text for text, value in conditions.items() if value is not None)
+    scores = ANY_SCORE if min_judge_score is None else JUDGE_SCORES[min_judge_score - 1 :]
+    buckets = _buckets_between(min_pass_rate, below_pass_rate)
+    return Subset(
+        name, f"Rows {said}." if said else "Every row.", domains or ANY_DOMAIN, scores, buckets
+    )
+
+
+def _buckets_between(least: float | None, below: float | None) -> tuple[str, ...]:
+    """The buckets that together hold exactly the shares from `least` to below `below`."""
+    if least is None and below is None:
+        return ANY_BUCKET
+    for share in (least, below):
+        if share is not None and share not in EDGES:
+            raise ValueError(
+                f"a pass rate of {share:g} cuts a folder in two, so no subset can begin or end "
+                f"there; give {', '.join(f'{edge:g}' for edge in EDGES)}, or use "
+                f"`load(..., min_pass_rate={share:g})`"
+            )
+    start = 0 if least is None else BUCKETS.index(EDGES[least])
+    end = len(BUCKETS) if below is None else BUCKETS.index(EDGES[below])
+    if start >= end:
+        raise ValueError(f"no pass rate is at least {least} and below {below}")
+    return BUCKETS[start:end]
+
+
+def bucket_of(passed: int | None, total: int | None) -> str:
+    """The bucket of `passed` out of `total` tests, 0 <= passed <= total."""
+    if passed is None or not total:
+        return UNKNOWN
     if passed == 0:
         return "none"
     if passed == total:
         return "all"
-    return "low" if 2 * passed < total else "high"
+    if 2 * passed < total:
+        return "low"
+    return "high" if 10 * passed < 9 * total else "most"
 
 
 def buckets_of(passed: pa.ChunkedArray, total: pa.ChunkedArray) -> npt.NDArray[np.int8]:
-    """For each row the place of `bucket_of` in `BUCKETS`; the columns hold no nulls."""
-    some = pc.cast(passed, pa.int64()).to_numpy()
-    every = pc.cast(total, pa.int64()).to_numpy()
-    return np.select([some == 0, some == every, 2 * some < every], [0, 3, 1], default=2).astype(
-        np.int8
-    )
+    """For each row the place of `bucket_of` in `ANY_BUCKET`."""
+    some = pc.fill_null(pc.cast(passed, pa.int64()), -1).to_numpy()
+    every = pc.fill_null(pc.cast(total, pa.int64()), 0).to_numpy()
+    conditions = [
+        (some < 0) | (every < 1),
+        some == 0,
+        some == every,
+        2 * some < every,
+        10 * some < 9 * every,
+    ]
+    return np.select(conditions, [5, 0, 4, 1, 2], default=3).astype(np.int8)
 
 
-def partition_folder(domain: str, judge_score: int, bucket: str) -> str:
+def partition_folder(domain: str, judge_score: int | None, bucket: str) -> str:
     """The folder of a partition, relative to the dataset folder."""
-    return f"data/domain={domain}/judge={judge_score}/pass={bucket}"
+    judge = UNKNOWN if judge_score is None else judge_score
+    return f"data/domain={domain}/judge={judge}/pass={bucket}"
 
 
 def _starred(chosen: tuple[Any, ...], every: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from opencodeinstruct.builder.subsets import Subset
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -24,7 +26,8 @@ class BuildFacts:
 
     `models` by role, `benchmarks`: number of items kept out by benchmark, `funnel` in the order of
     the stages. `packages`: versions of what programs could import beside the standard library.
-    `repo_id` is the Hub repository that the loading example names, where known.
+    `repo_id` is the Hub repository that the loading example names, where known. `subsets` are named
+    subsets beside those that every dataset has.
     """
 
     pretty_name: str
@@ -37,3 +40,4 @@ class BuildFacts:
     funnel: tuple[Step, ...] = ()
     repo_id: str | None = None
     source_datasets: tuple[str, ...] = ("original",)
+    subsets: tuple[Subset, ...] = ()

@@ -61,7 +61,13 @@ HUB_LICENSES = frozenset(
 
 
 def front_matter(
-    stats: Stats, folder: Path, *, pretty_name: str, license: str, sources: tuple[str, ...]
+    stats: Stats,
+    folder: Path,
+    *,
+    pretty_name: str,
+    license: str,
+    sources: tuple[str, ...],
+    subsets: tuple[Subset, ...] = SUBSETS,
 ) -> str:
     """The YAML of the card of the dataset in `folder`, without the `---` around it."""
     content = {
@@ -72,8 +78,8 @@ def front_matter(
         "pretty_name": one_line(pretty_name),
         "size_categories": [size_category(stats.rows)],
         "source_datasets": [one_line(source) for source in sources],
-        "configs": [_config(subset, stats) for subset in SUBSETS],
-        "dataset_info": [_info(subset, stats, folder) for subset in SUBSETS],
+        "configs": [_config(subset, stats) for subset in subsets],
+        "dataset_info": [_info(subset, stats, folder) for subset in subsets],
     }
     text: str = yaml.dump(
         content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000

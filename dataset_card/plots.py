@@ -22,7 +22,13 @@ from opencodeinstruct.dataset_card.facts import Step
 from opencodeinstruct.dataset_card.stats import Lengths, Stats
 
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#666666"
-BUCKET_LABELS = {"none": "none", "low": "some, < half", "high": "half or more", "all": "all"}
+BUCKET_LABELS = {
+    "none": "none",
+    "low": "some, < half",
+    "high": "half or more",
+    "most": "90% or more",
+    "all": "all",
+}
 MOST_BARS = 12
 
 
@@ -64,7 +70,7 @@ def _plot(name: str, alt: str, paint: Callable[[Figure, Any], None], data: objec
 
 
 def _judge(figure: Figure, stats: Stats) -> None:
-    rows: Counter[int] = Counter()
+    rows: Counter[int | None] = Counter()
     for (_, judge, _, _), count in stats.cells.items():
         rows[judge] += count
     axes = figure.subplots()
@@ -76,7 +82,8 @@ def _pass_rate(figure: Figure, stats: Stats) -> None:
     labels = ["0", *(f"{low}-{low + 10}" for low in range(0, 100, 10)), "100"]
     rows = [0] * 12
     for (_, _, passed, total), count in stats.cells.items():
-        rows[_rate_bar(passed, total)] += count
+        if passed is not None and total:
+            rows[_rate_bar(passed, total)] += count
     axes = figure.subplots()
     _bars(axes, labels, rows)
     axes.set(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from opencodeinstruct.builder.errors import RunFolderError
-from opencodeinstruct.builder.subsets import SUBSETS, Subset, bucket_of
+from opencodeinstruct.builder.subsets import SUBSETS, UNKNOWN, Subset, bucket_of
 
 COUNTED = (
     "generation_algorithm",
@@ -31,8 +31,14 @@ COUNTED = (
 MEASURED = ("input", "output", "solution")
 """Columns whose lengths are counted, in characters."""
 
-_PLACE = re.compile(r"data/domain=(?P<domain>\w+)/judge=(?P<judge>\d)/pass=(?P<bucket>\w+)/")
+_PLACE = re.compile(
+    r"data/domain=(?P<domain>\w+)/judge=(?P<judge>\d|unknown)/pass=(?P<bucket>\w+)/"
+)
 _CELL = ["domain", "judge_score", "tests_passed", "tests_total"]
+
+
+Place = tuple[str, int | None, str]
+Cell = tuple[str, int | None, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +94,14 @@ class Closest:
 class Stats:
     """The counts of one dataset.
 
-    `cells`: rows by (domain, judge score, tests passed, tests). `values`: rows by value, for each
+    `cells`: rows by (domain, judge score, tests passed, tests), null where a row does not say (its
+    domain is then `unknown`). `values`: rows by value, for each
     column of `COUNTED`. `closest` by benchmark. `partitions`: sizes by (domain, judge, bucket).
     `faults`: tests by their fault, null where they have none.
     """
 
-    partitions: Mapping[tuple[str, int, str], Size]
-    cells: Counter[tuple[str, int, int, int]]
+    partitions: Mapping[Place, Size]
+    cells: Counter[Cell]
     values: Mapping[str, Counter[object]]
     lengths: Mapping[str, Lengths]
     closest: dict[str, Closest]
@@ -115,9 +122,9 @@ class Stats:
         """Rows of every named subset."""
         return {subset.name: self.subset(subset).rows for subset in SUBSETS}
 
-    def judge_by_bucket(self) -> Counter[tuple[int, str]]:
+    def judge_by_bucket(self) -> Counter[tuple[int | None, str]]:
         """Rows by judge score and bucket."""
-        table: Counter[tuple[int, str]] = Counter()
+        table: Counter[tuple[int | None, str]] = Counter()
         for (_, judge, passed, total), rows in self.cells.items():
             table[judge, bucket_of(passed, total)] += rows
         return table
@@ -135,7 +142,7 @@ def measure(folder: Path) -> Stats:
 
     Raises `RunFolderError` when a shard cannot be read, or holds a row of another folder.
     """
-    partitions: dict[tuple[str, int, str], Size] = {}
+    partitions: dict[Place, Size] = {}
     stats = Stats(
         partitions,
         Counter(),
@@ -150,7 +157,7 @@ def measure(folder: Path) -> Stats:
     return stats
 
 
-def _measure_file(path: Path, place: tuple[str, int, str], stats: Stats) -> Size:
+def _measure_file(path: Path, place: Place, stats: Stats) -> Size:
     size = Size(files=1, parquet_bytes=path.stat().st_size)
     try:
         for table in _row_groups(path):
@@ -172,20 +179,21 @@ def _row_groups(path: Path) -> Iterable[pa.Table]:
             yield file.read_row_group(number)
 
 
-def _place(path: str) -> tuple[str, int, str]:
+def _place(path: str) -> Place:
     found = _PLACE.match(path)
     if found is None:
         raise RunFolderError(f"{path}: is in no folder of a dataset. Remove it.")
-    return found["domain"], int(found["judge"]), found["bucket"]
+    judge = None if found["judge"] == UNKNOWN else int(found["judge"])
+    return found["domain"], judge, found["bucket"]
 
 
-def _count_cells(table: pa.Table) -> Counter[tuple[str, int, int, int]]:
+def _count_cells(table: pa.Table) -> Counter[Cell]:
     counted = table.select(_CELL).group_by(_CELL).aggregate([([], "count_all")])
-    cells: Counter[tuple[str, int, int, int]] = Counter()
+    cells: Counter[Cell] = Counter()
     for row in counted.to_pylist():
-        cells[row["domain"], row["judge_score"], row["tests_passed"], row["tests_total"]] += row[
-            "count_all"
-        ]
+        domain = row["domain"] or UNKNOWN
+        cell = (domain, row["judge_score"], row["tests_passed"], row["tests_total"])
+        cells[cell] += row["count_all"]
     return cells
 
 

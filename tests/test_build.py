@@ -252,3 +252,36 @@ def test_the_card_groups_the_files_of_a_partition(report: BuildReport) -> None:
         assert [shard.path[-22:] for shard in files] == [
             f"{number:05d}-of-{len(files):05d}.parquet" for number in range(len(files))
         ]
+
+
+def test_a_recipe_adds_subsets_of_its_own(tmp_path: Path) -> None:
+    mine = {"name": "mine", "min_judge_score": 3, "min_pass_rate": 0.5, "domains": ["generic"]}
+    settings = BuildSettings.model_validate({"subsets": [mine]})
+    report = build([table_of(ROWS, dataset_schema())], tmp_path / "dataset", FACTS, settings)
+    expected = sorted(
+        row["id"]
+        for row in ROWS
+        if row["judge_score"] >= 3 and row["pass_rate"] >= 0.5 and row["domain"] == "generic"
+    )
+    loaded = datasets.load_dataset(
+        str(report.folder), "mine", split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert sorted(loaded["id"]) == expected
+    assert report.counts["mine"] == len(expected)
+    assert read_manifest(report.folder).settings["subsets"][0]["name"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("subsets", "said"),
+    [
+        ([{"name": "mine", "min_pass_rate": 0.7}], "cuts a folder in two"),
+        ([{"name": "judge_5"}], "give a new name"),
+        ([{"name": "one"}, {"name": "one"}], "two subsets are called 'one'"),
+        ([{"name": "mine", "domains": []}], "at least 1 item"),
+    ],
+)
+def test_a_subset_that_cannot_be_exact_is_refused(
+    subsets: list[dict[str, object]], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        BuildSettings.model_validate({"subsets": subsets})

@@ -11,19 +11,41 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from opencodeinstruct.builder.errors import RunFolderError
 from opencodeinstruct.builder.files import flush, write_bytes, write_text, written_error
 from opencodeinstruct.builder.manifest import NAME as MANIFEST
 from opencodeinstruct.builder.manifest import write_manifest
 from opencodeinstruct.builder.shards import Shard, write_empty, write_shards
+from opencodeinstruct.builder.subsets import SUBSETS, Subset, subset_of
 from opencodeinstruct.dataset_card.card import PLOTS, card
 from opencodeinstruct.dataset_card.facts import BuildFacts, Step
 from opencodeinstruct.dataset_card.plots import draw
 from opencodeinstruct.dataset_card.stats import measure
 
 __all__ = ["BuildFacts", "BuildReport", "BuildSettings", "Step", "build", "recover"]
+
+
+class SubsetSettings(BaseModel):
+    """A named subset of one's own: the rows that fulfil all of these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str  # what `load_dataset` is asked for: small letters, digits, _
+    domains: tuple[str, ...] | None = Field(default=None, min_length=1)  # generic, algorithmic
+    min_judge_score: int | None = None  # 1 to 5
+    min_pass_rate: float | None = None  # 0, 0.5, 0.9 or 1: where folders begin
+    below_pass_rate: float | None = None  # 0.5, 0.9 or 1
+
+    @model_validator(mode="after")
+    def _can_be_told_by_folders(self) -> "SubsetSettings":
+        self.subset()
+        return self
+
+    def subset(self) -> Subset:
+        """The subset, exactly; a `ValueError` where folders cannot tell its rows apart."""
+        return subset_of(**dict(self))
 
 
 class BuildSettings(BaseModel):
@@ -34,6 +56,15 @@ class BuildSettings(BaseModel):
     rows_per_file: int = Field(default=100_000, ge=1)  # about that of the published release
     license: str = Field(default="cc-by-4.0", min_length=1)  # that of the published release
     pretty_name: str | None = None  # the run's own name
+    subsets: tuple[SubsetSettings, ...] = ()  # beside those that every dataset has
+
+    @model_validator(mode="after")
+    def _names_are_different(self) -> "BuildSettings":
+        names = [subset.name for subset in self.subsets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two subsets are called {twice[0]!r}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +141,15 @@ def _describe(
     plots = draw(stats, facts.funnel)
     for plot in plots:
         write_bytes(building / PLOTS / plot.name, plot.png)
-    named = replace(facts, pretty_name=settings.pretty_name or facts.pretty_name)
+    subsets = tuple(subset.subset() for subset in settings.subsets)
+    name = settings.pretty_name or facts.pretty_name
+    named = replace(facts, pretty_name=name, subsets=subsets)
     write_text(
         building / "README.md", card(building, stats, named, plots, license=settings.license)
     )
     versions = {"packages": dict(facts.packages)} if facts.packages else {}
     write_manifest(building, settings.model_dump(mode="json") | versions, shards)
-    return stats.subsets
+    return {subset.name: stats.subset(subset).rows for subset in (*SUBSETS, *subsets)}
 
 
 def _take_place(folder: Path) -> None:
