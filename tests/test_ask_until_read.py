@@ -55,6 +55,31 @@ def test_asks_until_an_answer_can_be_read(
     assert found.answer is found.answers[-1]
 
 
+def test_after_an_answer_that_was_cut_more_tokens_are_allowed() -> None:
+    asked: list[Request] = []
+    reading(Answer("x", "m", "length"), Answer("y", "m", "length"), "7", asked=asked)
+    most = REQUEST.sampling.max_tokens
+    assert [one.sampling.max_tokens for one in asked] == [most, 2 * most, 4 * most]
+    assert [one.instead_of for one in asked] == ["", "cut_short", "cut_short"]
+
+
+def test_a_model_that_missed_the_form_is_shown_its_answer_once_and_then_asked_afresh() -> None:
+    asked: list[Request] = []
+    found: Reading[int] = asyncio.run(
+        ask_until_read(
+            saying("Sure! Here it is.", asked=asked),
+            REQUEST,
+            lambda text: Unreadable("not_json", text),
+            tries=3,
+        )
+    )
+    assert isinstance(found.value, Unreadable)
+    first, second, third = ([message.content for message in one.messages] for one in asked)
+    assert first == third == ["Q"]
+    assert second[:2] == ["Q", "Sure! Here it is."]
+    assert "not the JSON object" in second[2]
+
+
 def test_a_cut_answer_that_says_nothing_shows_its_end() -> None:
     said = Answer("x" * 1000 + "end", "m", "length")
     found: Reading[int] = asyncio.run(

@@ -2,14 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import pytest
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, ServiceError
 from opencodeinstruct.tools.llm.client import ChatClient
+from opencodeinstruct.tools.llm.endpoint import Endpoint as OneEndpoint
+from opencodeinstruct.tools.llm.limit import Limit
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.llm.routing import Member
 from opencodeinstruct.tools.ports import Answer, Message, Refused, Request, Sampling
 from tests.endpoint import (
     CUT_BEFORE,
@@ -42,13 +47,34 @@ def settings_for(endpoint: Endpoint, **changed: Any) -> ModelSettings:
     return ModelSettings.model_validate(given)
 
 
+@asynccontextmanager
+async def client_of(
+    settings: ModelSettings, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[ChatClient]:
+    """A client of the endpoints of `settings`, as a run wires it."""
+    async with AsyncExitStack() as stack:
+        members = []
+        for place in settings.places():
+            most = place.max_concurrent_requests or 1
+            endpoint = OneEndpoint(
+                place.base_url,
+                limit=Limit(most, most),
+                api_key_env=place.api_key_env,
+                timeout=settings.request_timeout_seconds,
+                clock=clock,
+            )
+            members.append((Member(await stack.enter_async_context(endpoint)), place.weight))
+        client = ChatClient(settings, members)
+        stack.callback(client.close)
+        yield client
+
+
 def using(
     endpoint: Endpoint, use: Callable[[ChatClient], Coroutine[Any, Any, T]], **changed: Any
 ) -> T:
     async def main() -> T:
         settings = settings_for(endpoint, **changed)
-        assert settings.base_url is not None
-        async with ChatClient(settings, base_url=settings.base_url) as client:
+        async with client_of(settings) as client:
             return await use(client)
 
     return asyncio.run(main())

@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from opencodeinstruct.builder.errors import ServiceError
-from opencodeinstruct.tools.llm.client import COOL_DOWN, ChatClient
+from opencodeinstruct.tools.llm.client import ChatClient
+from opencodeinstruct.tools.llm.health import COOL_DOWN
 from opencodeinstruct.tools.ports import Answer
 from tests.endpoint import MODEL, Body, Endpoint, Fault, Reply, last_message, status
-from tests.test_client import question, settings_for, using
+from tests.test_client import client_of, question, settings_for, using
 
 
 def test_no_more_requests_are_open_than_allowed_and_waiting_ones_hold_no_slot() -> None:
@@ -57,7 +58,7 @@ def test_a_dead_endpoint_is_given_up_after_a_few_rows_and_asked_again_after_a_pa
 
     async def main() -> list[int]:
         settings = settings_for(endpoint, attempts=2)
-        async with ChatClient(settings, base_url=endpoint.base_url, clock=lambda: now[0]) as client:
+        async with client_of(settings, lambda: now[0]) as client:
             return await outage(client)
 
     with Endpoint(lambda _: "back" if alive[0] else status(500)) as endpoint:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from opencodeinstruct.builder.errors import Missing
-from opencodeinstruct.tools.llm.client import ChatClient
 from opencodeinstruct.tools.llm.embedded import EmbeddedServer
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.llm.servers import served_name
 from opencodeinstruct.tools.llm.weights import KNOWN, MODEL_VARIABLE, cached
 from opencodeinstruct.tools.ports import Answer, Message, Refused, Request, Sampling
+from tests.test_client import client_of
 
 ROOT = Path(__file__).parent.parent
 SCORE = {
@@ -44,7 +44,7 @@ def question(text: str, *, max_tokens: int = 24, schema: bool = False) -> Reques
 
 async def asked(server: EmbeddedServer, *requests: Request) -> list[Answer]:
     settings = ModelSettings.model_validate({"base_url": server.base_url, "name": server.path.stem})
-    async with ChatClient(settings, base_url=server.base_url) as client:
+    async with client_of(settings) as client:
         assert await client.models() == (server.path.stem,)
         return list(await asyncio.gather(*[client.ask(r, server.path.stem) for r in requests]))
 

@@ -160,7 +160,7 @@ def _asking(name: str, stage: AskingStage, recipe: Recipe, services: Services) -
         return stage(row, services.ask, services.prompts, settings, seed=recipe.seed)
 
     # twice what the endpoint takes at once: its slots never wait for us
-    return EachRow(work, at_once=2 * recipe.model_for(role).max_concurrent_requests)
+    return EachRow(work, at_once=2 * recipe.model_for(role).most_at_once())
 
 
 async def _evolve(

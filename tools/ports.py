@@ -40,7 +40,8 @@ class Request:
     """One request to a model in the role `role`.
 
     `seed` makes repeated requests with the same text distinct. `schema`, a JSON schema, asks for
-    guided decoding; the answer may ignore it where the endpoint cannot do that.
+    guided decoding; the answer may ignore it where the endpoint cannot do that. `instead_of` is
+    why a former answer was of no use, where this request is another try: it is counted.
     """
 
     role: Role
@@ -48,6 +49,7 @@ class Request:
     sampling: Sampling
     seed: int
     schema: Mapping[str, Any] | None = None
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Ask(Protocol):
     """Put `request` to a model.
 
     Raises `ServiceError` when no answer could be had, `Refused` when the endpoint answered that
-    this very request cannot be served (HTTP 400, 413 or 422: too long a prompt, say).
+    this very request cannot be served (HTTP 400, 413 or 422: too long a prompt, say), `Stopped`
+    when the run is to end.
     """
 
     async def __call__(self, request: Request) -> Answer: ...
@@ -81,6 +84,17 @@ class Ask(Protocol):
 
 class Refused(Exception):
     """The endpoint refuses this request for good; the row is dropped as `request_refused`."""
+
+
+class Stopped(Exception):
+    """The run is being stopped: nothing more is asked, and what was done is kept.
+
+    `code` is the exit code of the command.
+    """
+
+    def __init__(self, why: str, *, code: int) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.llm.journal import Journal, request_text
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.llm.oversight import Oversight
 from opencodeinstruct.tools.llm.servers import Servers, served_name
 from opencodeinstruct.tools.llm.weights import Progress, no_progress
 from opencodeinstruct.tools.ports import Answer, Ask, Message, Request, Role, Sampling
+from opencodeinstruct.tools.stop import Stop
 
 OnAnswer = Callable[[Request, Answer, bool], None]
 """Told of each answer; the flag says that it was not paid for: recorded, or shared."""
@@ -30,6 +32,7 @@ async def asking(
     *,
     progress: Progress = no_progress,
     on_answer: OnAnswer | None = None,
+    oversight: Oversight | None = None,
 ) -> AsyncIterator[Ask]:
     """Yield the `Ask` that puts each role's requests to its model and records every answer.
 
@@ -38,7 +41,9 @@ async def asking(
     thread. The journal is this run's alone: `RunFolderError` when another run has it.
     """
     with Journal(journal_path) as journal:
-        async with recording(models, journal, progress=progress, on_answer=on_answer) as ask:
+        async with recording(
+            models, journal, progress=progress, on_answer=on_answer, oversight=oversight
+        ) as ask:
             yield ask
 
 
@@ -49,27 +54,46 @@ async def recording(
     *,
     progress: Progress = no_progress,
     on_answer: OnAnswer | None = None,
+    oversight: Oversight | None = None,
 ) -> AsyncIterator[Ask]:
-    """As `asking`, with a journal that is already open."""
-    flights = _Flights()
+    """As `asking`, with a journal that is already open.
+
+    When the run is stopped, requests that are under way come to their end and are recorded before
+    this ends; only a second interruption cuts them off.
+    """
+    over = oversight or Oversight()
+    flights = _Flights(over.stop)
     async with Servers(
-        models.values(), log_folder=journal.path.parent, progress=progress
+        models.values(), log_folder=journal.path.parent, progress=progress, oversight=over
     ) as servers:
 
         async def pay(request: Request) -> Answer:
             settings = models[request.role]
-            answer = await (await servers.client(settings)).ask(request, served_name(settings))
+            client = await servers.client(settings)
+            over.meter.in_flight += 1
+            began = time.monotonic()
+            try:
+                answer = await client.ask(request, served_name(settings))
+            finally:
+                over.meter.in_flight -= 1
+            answer = replace(answer, seconds=round(time.monotonic() - began, 3))
             await journal.record(served_name(settings), request, answer)
+            over.meter.answered(request, answer, free=False)
             return answer
 
         async def ask(request: Request) -> Answer:
             name = served_name(models[request.role])
+            if request.instead_of:
+                over.meter.unreadable[request.instead_of] += 1
             answer = journal.recall(name, request)
             free = answer is not None
             if answer is None:
+                over.check()
                 key = (name, request_text(name, request), request.sampling.max_tokens)
                 free = key in flights.open
                 answer = await flights.share(key, lambda: pay(request))
+            if free:
+                over.meter.answered(request, answer, free=True)
             if on_answer is not None:
                 on_answer(request, answer, free)
             return answer
@@ -137,6 +161,7 @@ class _Flight:
 class _Flights:
     """Requests under way; those with the same key share one answer, or one failure."""
 
+    stop: Stop
     open: dict[_Key, _Flight] = field(default_factory=dict)
     tasks: set[asyncio.Task[Answer]] = field(default_factory=set)
 
@@ -152,19 +177,27 @@ class _Flights:
             return await asyncio.shield(flight.task)
         finally:
             flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
+            left_alone = not flight.waiting and not flight.task.done()
+            if left_alone and self.stop.stopped is None:
                 self._forget(key, flight.task)
                 flight.task.cancel()
 
     async def end(self) -> None:
-        """Cancel what is still under way and wait until it is over."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        """Wait for what a stopped run has under way; cancel what any other has, and wait."""
+        if self.stop.stopped is None:
+            for task in self.tasks:
+                task.cancel()
+        try:
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+        except asyncio.CancelledError:  # stopped for good
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+            raise
 
     def _land(self, key: _Key, task: asyncio.Task[Answer]) -> None:
         self.tasks.discard(task)
         self._forget(key, task)
+        if not task.cancelled():
+            task.exception()  # whoever waited was told; there may be nobody any more
 
     def _forget(self, key: _Key, task: asyncio.Task[Answer]) -> None:
         if key in self.open and self.open[key].task is task:

@@ -13,17 +13,30 @@ from typing import Any
 
 from opencodeinstruct.tools.ports import Answer, Request
 
+_OF_SCHEMAS = ("response_format", "json_schema", "guided", "grammar", "structured")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Failed(Exception):
-    """One attempt gave no answer. `wait` is in seconds, where the endpoint asks for a pause."""
+    """One attempt gave no answer. `wait` is in seconds, where the endpoint asks for a pause.
+
+    `busy`: it is there, without room; `gone`: it is not there, or broken; `final`: another attempt
+    would fail, too.
+    """
 
     def __init__(
-        self, what: str, *, wait: float | None = None, timed_out: bool = False, final: bool = False
+        self,
+        what: str,
+        *,
+        wait: float | None = None,
+        timed_out: bool = False,
+        busy: bool = False,
+        gone: bool = False,
+        final: bool = False,
     ) -> None:
         super().__init__(" ".join(what.split())[:300])
         self.wait, self.timed_out, self.final = wait, timed_out, final
+        self.busy, self.gone = busy, gone
 
 
 def clean(text: str) -> str:
@@ -82,6 +95,12 @@ def _reasoning(message: dict[str, Any]) -> str:
 
 def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def blames_schema(status: int, body: bytes) -> bool:
+    """Whether an error that is no refusal is about guided decoding, without which it may do."""
+    said = message_of(body).lower() if status in (404, 500, 501) else ""
+    return any(word in said for word in _OF_SCHEMAS)
 
 
 def models_of(status: int, body: bytes) -> tuple[str, ...]:

@@ -1,21 +1,29 @@
 """The servers behind a run's models: each is started, or connected to, when first asked.
 
-Models with the same server share it, its client and its limit of concurrent requests.
+Models with the same endpoint share it, its connections and its limit of concurrent requests.
 """
 
 import asyncio
 import threading
 from collections.abc import Iterable
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.tools.llm.client import ChatClient
 from opencodeinstruct.tools.llm.embedded import EmbeddedServer
-from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.llm.endpoint import Endpoint
+from opencodeinstruct.tools.llm.limit import Limit
+from opencodeinstruct.tools.llm.model_settings import EndpointSettings, ModelSettings
+from opencodeinstruct.tools.llm.oversight import Oversight
+from opencodeinstruct.tools.llm.replay import Replay
+from opencodeinstruct.tools.llm.routing import Member
+from opencodeinstruct.tools.llm.steering import steer
 from opencodeinstruct.tools.llm.vllm_server import VllmServer
 from opencodeinstruct.tools.llm.weights import Progress, model_name, no_progress, resolve
+
+Client = ChatClient | Replay
 
 
 def served_name(settings: ModelSettings) -> str:
@@ -34,57 +42,120 @@ class Servers:
         *,
         log_folder: Path,
         progress: Progress = no_progress,
+        oversight: Oversight | None = None,
     ) -> None:
-        self._settings = _by_place(models)
+        self._settings = _by_server(models)
         self._log_folder, self._progress = log_folder, progress
-        self._clients: dict[str, ChatClient] = {}
+        self._oversight = oversight or Oversight()
+        self._clients: dict[str, Client] = {}
+        self._members: dict[str, Member] = {}
         self._failures: dict[str, ProjectError] = {}
-        self._locks = {place: asyncio.Lock() for place in self._settings}
+        self._locks = {server: asyncio.Lock() for server in self._settings}
+        self._steering: list[asyncio.Task[None]] = []
         self._stop = threading.Event()
 
     async def __aenter__(self) -> "Servers":
         self._stack = AsyncExitStack()
         self._started = ExitStack()
+        self._oversight.stop.tell(self._stop_clients)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
+        for task in self._steering:
+            task.cancel()
+        await asyncio.gather(*self._steering, return_exceptions=True)
         await self._stack.aclose()
         await asyncio.to_thread(self._started.close)
 
-    async def client(self, settings: ModelSettings) -> ChatClient:
+    async def client(self, settings: ModelSettings) -> Client:
         """The client of the server of `settings`, started now if it was not.
 
         A start that failed fails again with the same error, without another try.
         """
-        place = place_of(settings)
-        if place in self._clients:
-            return self._clients[place]
-        async with self._locks[place]:
-            if place in self._failures:
-                raise self._failures[place]
-            if place not in self._clients:
+        server = server_of(settings)
+        if server in self._clients:
+            return self._clients[server]
+        async with self._locks[server]:
+            if server in self._failures:
+                raise self._failures[server]
+            if server not in self._clients:
                 try:
-                    self._clients[place] = await self._connect(self._settings[place])
+                    self._clients[server] = await self._connect(self._settings[server])
                 except ProjectError as error:
-                    self._failures[place] = error
+                    self._failures[server] = error
                     raise
-        return self._clients[place]
+        return self._clients[server]
 
-    async def _connect(self, settings: ModelSettings) -> ChatClient:
-        base_url = settings.base_url
-        if base_url is None:
-            starting = asyncio.ensure_future(asyncio.to_thread(self._start, settings))
-            try:
-                base_url = await asyncio.shield(starting)
-            except asyncio.CancelledError:
-                self._stop.set()  # the next report of progress ends the start
-                await asyncio.wait([starting])
-                if not starting.cancelled():
-                    starting.exception()
-                raise
-        return await self._stack.enter_async_context(ChatClient(settings, base_url=base_url))
+    async def _connect(self, settings: ModelSettings) -> Client:
+        if settings.service == "replay":
+            return self._started.enter_context(Replay(settings.name))
+        places = settings.places() or (await self._started_here(settings),)
+        members = [(await self._member(place, settings), place.weight) for place in places]
+        client = ChatClient(settings, members, on_failure=self._oversight.meter.failed)
+        self._stack.callback(client.close)
+        if self._oversight.stop.stopped is not None:
+            client.stop(self._oversight.stop.stopped)
+        return client
+
+    async def _started_here(self, settings: ModelSettings) -> EndpointSettings:
+        starting = asyncio.ensure_future(asyncio.to_thread(self._start, settings))
+        try:
+            base_url = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._stop.set()  # the next report of progress ends the start
+            await asyncio.wait([starting])
+            if not starting.cancelled():
+                starting.exception()
+            raise
+        most = settings.max_concurrent_requests
+        return EndpointSettings(base_url=base_url, max_concurrent_requests=most)
+
+    async def _member(self, place: EndpointSettings, settings: ModelSettings) -> Member:
+        """The endpoint at `place`, shared by all clients that ask it."""
+        key = f"{place.base_url} {place.api_key_env or ''}"
+        if key in self._members:
+            return self._members[key]
+        most = self._most_at(place) or settings.max_concurrent_requests
+        endpoint = Endpoint(
+            place.base_url,
+            limit=Limit(most, settings.first_concurrent_requests or most),
+            api_key_env=place.api_key_env,
+            timeout=self._longest_timeout(place),
+        )
+        member = Member(await self._stack.enter_async_context(endpoint))
+        member.on_event = self._oversight.on_event
+        self._members[key] = member
+        self._steering.append(asyncio.create_task(self._steer(member)))
+        return member
+
+    async def _steer(self, member: Member) -> None:
+        with suppress(ProjectError):
+            queues, every = self._oversight.meter.queues, self._oversight.steer_every
+            await steer(member, queues.__setitem__, every=every)
+
+    def _sharing(self, place: EndpointSettings) -> list[tuple[ModelSettings, EndpointSettings]]:
+        """All models that are asked at `place`, each with what it says of it."""
+        return [
+            (settings, own)
+            for settings in self._settings.values()
+            for own in settings.places()
+            if (own.base_url, own.api_key_env) == (place.base_url, place.api_key_env)
+        ]
+
+    def _most_at(self, place: EndpointSettings) -> int:
+        limits = [own.max_concurrent_requests or 0 for _, own in self._sharing(place)]
+        return max([place.max_concurrent_requests or 0, *limits])
+
+    def _longest_timeout(self, place: EndpointSettings) -> float:
+        sharing = [settings.request_timeout_seconds for settings, _ in self._sharing(place)]
+        return max(sharing, default=3600.0)
+
+    def _stop_clients(self, stopped: object) -> None:
+        for client in self._clients.values():
+            if isinstance(client, ChatClient) and self._oversight.stop.stopped is not None:
+                client.stop(self._oversight.stop.stopped)
 
     def _start(self, settings: ModelSettings) -> str:
         """Start the server of `settings`, in a thread of its own; the base URL it answers at."""
@@ -113,22 +184,27 @@ class StartStopped(Exception):
     """Ends a start that nobody waits for any more; never leaves this module."""
 
 
-def place_of(settings: ModelSettings) -> str:
-    """What models on the same server have in common: its URL, or the weights it was started for."""
-    if settings.base_url is not None:
-        return f"{settings.base_url} {settings.api_key_env or ''}"
+def server_of(settings: ModelSettings) -> str:
+    """What models on the same server have in common: its URLs, or the weights it was started for.
+
+    Models at the same endpoints that are paced differently have clients of their own.
+    """
+    if settings.service == "endpoint":
+        places = [f"{p.base_url} {p.api_key_env or ''} {p.weight}" for p in settings.places()]
+        pace = (settings.attempts, settings.first_wait_seconds, settings.patience_seconds)
+        return f"{', '.join(places)} {pace}"
     if settings.service == "embedded":
         return f"embedded {model_name(settings.name)}"
     return settings.name
 
 
-def _by_place(models: Iterable[ModelSettings]) -> dict[str, ModelSettings]:
+def _by_server(models: Iterable[ModelSettings]) -> dict[str, ModelSettings]:
     """One settings for each server: the largest of the limits that its models are given."""
     merged: dict[str, ModelSettings] = {}
     limits = ("max_concurrent_requests", "request_timeout_seconds", "attempts", "context_tokens")
     for settings in models:
-        place = place_of(settings)
-        other = merged.setdefault(place, settings)
+        server = server_of(settings)
+        other = merged.setdefault(server, settings)
         largest = {name: max(getattr(settings, name), getattr(other, name)) for name in limits}
-        merged[place] = other.model_copy(update=largest)
+        merged[server] = other.model_copy(update=largest)
     return merged

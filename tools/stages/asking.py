@@ -6,9 +6,18 @@ from typing import Generic, TypeVar
 
 from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Outcome, Row
-from opencodeinstruct.tools.ports import Answer, Ask, Refused, Request
+from opencodeinstruct.tools.ports import Answer, Ask, Message, Refused, Request
 
 EVIDENCE = 300  # characters of an answer kept to show why it was of no use
+
+MORE = 2  # times the tokens, after an answer that was cut
+MOST_TOKENS = 131072  # what `Sampling` allows
+
+REPAIRS = {
+    "not_json": "That is not the JSON object that was asked for. Give the object alone, complete, "
+    "with nothing before or after it.",
+}
+"""What a model is told, once, after an answer of no use, by the reason for which it is of none."""
 
 Read = TypeVar("Read")
 
@@ -45,16 +54,33 @@ async def ask_until_read(
     """Ask up to `tries` times, each with another seed, until `read` makes sense of an answer.
 
     With `whole` an answer that was cut at `max_tokens` is of no use, whatever `read` finds in it.
+    After one that was cut, more tokens are allowed; after one that is not of the form asked for,
+    the model is shown it and told so, once.
     """
     answers: list[Answer] = []
     value: Read | Unreadable = Unreadable("not_asked")
+    first = request
     for attempt in range(max(tries, 1)):
-        answer = await ask(replace(request, seed=(request.seed + attempt) % 2**31))
+        answer = await ask(replace(request, seed=(first.seed + attempt) % 2**31))
         answers.append(answer)
         value = _read(answer, read, whole=whole)
         if not isinstance(value, Unreadable):
             break
+        request = _another(first, request, answer, value)
     return Reading(value, tuple(answers))
+
+
+def _another(first: Request, last: Request, answer: Answer, why: Unreadable) -> Request:
+    """The request after one whose answer was of no use."""
+    if why.reason == "cut_short":
+        more = min(last.sampling.max_tokens * MORE, MOST_TOKENS)
+        sampling = last.sampling.model_copy(update={"max_tokens": more})
+        return replace(last, sampling=sampling, instead_of=why.reason)
+    messages = first.messages
+    if last.messages == first.messages and why.reason in REPAIRS:
+        said = Message("assistant", answer.text)
+        messages = (*messages, said, Message("user", REPAIRS[why.reason]))
+    return replace(last, messages=messages, instead_of=why.reason)
 
 
 def _read(
