@@ -67,16 +67,24 @@ class Column:
     meaning: str
 
 
-CONTAMINATION = pa.list_(
-    pa.struct(
-        [
-            ("benchmark", pa.string()),
-            ("item", pa.string()),
-            ("score", pa.float64()),
-            ("span", pa.string()),
-        ]
-    )
+_OVERLAP = (
+    ("benchmark", pa.string()),
+    ("item", pa.string()),
+    ("part", pa.string()),
+    ("column", pa.string()),
+    ("score", pa.float64()),
+    ("span", pa.string()),
 )
+
+OVERLAP = pa.list_(pa.struct(_OVERLAP))
+"""What a row shares with benchmarks, as one detector sees it.
+
+`part` of the item: `prompt`, `description`, `solution` or `tests`; `column` of the row. `score`
+0..1: how much of the part; `span`: the row's text from the first to the last word that agrees.
+"""
+
+CONTAMINATION = pa.list_(pa.struct([*_OVERLAP, ("detector", pa.string())]))
+"""The same by whichever detector says most."""
 
 PUBLISHED = (
     Column("id", pa.string(), "32 hex digits: BLAKE2b-128 of the question's text."),
@@ -184,7 +192,24 @@ METADATA = (
     Column(
         "contamination",
         CONTAMINATION,
-        "For each benchmark kept out, the closest item, its score and the shared words, if any.",
+        "For each benchmark kept out, the closest item by any detector, its score 0..1 and the "
+        "row's text that agrees, if any.",
+    ),
+    Column(
+        "shared_ngrams",
+        OVERLAP,
+        "For each benchmark of which the row holds long runs of words: the item with most, 0..1.",
+    ),
+    Column(
+        "contained_text",
+        OVERLAP,
+        "For each benchmark of which the row holds words in their order: the item with most, 0..1.",
+    ),
+    Column(
+        "same_code",
+        OVERLAP,
+        "For each benchmark of which the row holds a solution's code, whatever its names: the item "
+        "with most, 0..1.",
     ),
     Column("output_tokens", pa.int32(), "Tokens of `output`, as the solver's endpoint counted."),
     Column("spent_prompt_tokens", pa.int32(), "Prompt tokens spent on this row in all stages."),

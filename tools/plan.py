@@ -6,8 +6,9 @@ a stage is run again when its fingerprint, or that of a stage before it, differs
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from hashlib import file_digest
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.recipe import Recipe, digest
 from opencodeinstruct.tools.sources.read import read_seeds
 from opencodeinstruct.tools.stages.clean import clean
-from opencodeinstruct.tools.stages.decontaminate import build_index, decontaminate
+from opencodeinstruct.tools.stages.decontaminate import decontaminate, fallen_groups, survey
 from opencodeinstruct.tools.stages.dedup import dedup
 from opencodeinstruct.tools.stages.evolve import evolve
 from opencodeinstruct.tools.stages.execute import execute
@@ -31,8 +32,17 @@ from opencodeinstruct.tools.stages.instruct import instruct
 from opencodeinstruct.tools.stages.judge import judge
 from opencodeinstruct.tools.stages.respond import respond
 from opencodeinstruct.tools.stages.testgen import testgen
-from opencodeinstruct.tools.steps import Columns, EachRow, Population, Source, Step, Work
-from opencodeinstruct.tools.text.benchmark_index import BenchmarkIndex
+from opencodeinstruct.tools.steps import (
+    Columns,
+    EachRow,
+    Population,
+    Source,
+    Step,
+    Surveyed,
+    Tables,
+    Work,
+)
+from opencodeinstruct.tools.text.benchmark_index import index_benchmarks
 
 STAGES = (
     "seeds",
@@ -137,10 +147,10 @@ def _works(recipe: Recipe, services: Services) -> dict[str, Work]:
         "evolve": Population(partial(_evolve, recipe, services)),
         "clean": Columns(partial(clean, settings=recipe.clean), whole=False),
         "dedup": Columns(partial(dedup, settings=recipe.dedup), whole=True),
-        "decontaminate": Columns(_decontaminator(recipe), whole=False),
+        "decontaminate": _decontaminator(recipe, with_dropped=True),
         "respond": _asking("respond", respond, recipe, services),
         "testgen": _asking("testgen", testgen, recipe, services),
-        "recheck": Columns(_decontaminator(recipe), whole=False),
+        "recheck": _decontaminator(recipe, with_dropped=False),
         "execute": EachRow(
             partial(_execute, recipe, services), at_once=2 * services.programs_at_once
         ),
@@ -183,12 +193,18 @@ def _execute(recipe: Recipe, services: Services, row: Row) -> Awaitable[Outcome]
     return execute(row, services.run, recipe.execute)
 
 
-def _decontaminator(recipe: Recipe) -> Callable[[pa.Table], Verdicts]:
-    """`decontaminate` against the recipe's benchmarks, which are loaded when first needed."""
+def _decontaminator(recipe: Recipe, *, with_dropped: bool) -> Surveyed:
+    """`decontaminate` against the recipe's benchmarks, which are loaded when first needed.
 
-    @cache
-    def index() -> BenchmarkIndex:
-        benchmarks = [load_benchmark(spec) for spec in recipe.benchmarks]
-        return build_index(benchmarks, recipe.decontaminate)
+    With `with_dropped` a row also falls with those that `dedup` dropped as its duplicates.
+    """
+    settings = recipe.decontaminate
 
-    return lambda table: decontaminate(table, index(), recipe.decontaminate)
+    def survey_and_decide(kept: Tables, dropped: Tables) -> Callable[[pa.Table], Verdicts]:
+        index = index_benchmarks([load_benchmark(spec) for spec in recipe.benchmarks])
+        duplicates = dropped if with_dropped else lambda: iter(())
+        scales = survey(chain(kept(), duplicates()), index, settings)
+        fallen = fallen_groups(chain(kept(), duplicates()), scales, settings)
+        return partial(decontaminate, scales=scales, settings=settings, fallen=fallen)
+
+    return Surveyed(survey_and_decide)

@@ -7,7 +7,7 @@ the concurrency and however often the run was killed.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -19,7 +19,7 @@ from opencodeinstruct.builder.schema import working_schema
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolder, read_table
 from opencodeinstruct.tools.stages.asking import settle
-from opencodeinstruct.tools.steps import Columns, EachRow, Pace, Population, Source, Step
+from opencodeinstruct.tools.steps import Columns, EachRow, Pace, Population, Source, Step, Surveyed
 from opencodeinstruct.tools.watch import Watch
 
 _REFUSED = "request_refused"
@@ -67,6 +67,9 @@ async def run_stage(
             counts, parts = await _run_population(step.work, stage, _inputs(before), teller)
         case Columns():
             counts, parts = _run_columns(step.work, stage, _inputs(before), teller)
+        case Surveyed():
+            surveyed = _surveyed(step.work, _inputs(before))
+            counts, parts = _run_columns(surveyed, stage, _inputs(before), teller)
     if not counts.deferred:
         stage.finish(parts, counts, step.fingerprint)
     return counts
@@ -227,6 +230,19 @@ async def _run_population(
             stage.write_part(parts, outcomes[start : start + size])
             parts += 1
     return teller.counts(len(rows), len(outcomes) - len(rows), tally, deferred), parts
+
+
+def _surveyed(work: Surveyed, before: StageFolder) -> Columns:
+    parts = before.parts()
+
+    def kept() -> Iterator[pa.Table]:
+        return (before.read(path) for path in parts)
+
+    def dropped() -> Iterator[pa.Table]:
+        paths = [before.rejects(number) for number in range(len(parts))]
+        return (before.read(path) for path in paths)
+
+    return Columns(work.survey(kept, dropped), whole=False)
 
 
 def _run_columns(

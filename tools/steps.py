@@ -40,7 +40,21 @@ class Columns:
     whole: bool
 
 
-Work = Source | EachRow | Population | Columns
+Tables = Callable[[], Iterator[pa.Table]]
+"""Some parts, one at a time, as often as they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A column stage that looks at all parts before it decides about each of them.
+
+    `survey` is handed the rows that the stage before kept, and those that it dropped.
+    """
+
+    survey: Callable[[Tables, Tables], Callable[[pa.Table], Verdicts]]
+
+
+Work = Source | EachRow | Population | Columns | Surveyed
 
 
 @dataclass(frozen=True, slots=True)

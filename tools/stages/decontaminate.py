@@ -1,214 +1,293 @@
 """Keep a benchmark's problems, solutions and tests out of the dataset.
 
-A row that shares a run of words with a benchmark (or all words of a text shorter than such a run)
-is dropped; what it shares, and with which item, is said for every row. What this cannot see: a
-problem told in other words, in another language or with the names and numbers changed throughout.
+Three detectors compare each column with the prompt, the description, the solution and the tests of
+every item: long runs of words, the item's words in their order, and the solution's code whatever
+its names. What a run of words counts depends on how usual it is in the rows and in the benchmark.
+If a row falls, so do the rows that `dedup` found to be the same. What this cannot see: a problem
+told in other words throughout, or in another language.
 """
 
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
-from opencodeinstruct.builder.errors import ProjectError
-from opencodeinstruct.builder.schema import CONTAMINATION
+from opencodeinstruct.builder.schema import CONTAMINATION, OVERLAP
 from opencodeinstruct.tools.outcome import Verdicts
-from opencodeinstruct.tools.text.benchmark import Benchmark
-from opencodeinstruct.tools.text.benchmark_index import (
-    BenchmarkIndex,
-    index_benchmarks,
-    whole_hash,
+from opencodeinstruct.tools.text.benchmark_index import BenchmarkIndex
+from opencodeinstruct.tools.text.matches import (
+    DETECTORS,
+    Background,
+    Match,
+    Scales,
+    Thresholds,
+    add_to_background,
+    empty_background,
+    find_matches,
+    scales_of,
 )
-from opencodeinstruct.tools.text.ngrams import known_hashes, ngram_hashes
-from opencodeinstruct.tools.text.words import words_of, words_with_places
 
-REASONS = {"contaminated": "The row shares a run of words with a benchmark that is kept out."}
+REASONS = {
+    "contaminated": "The row holds a part of a benchmark that is kept out.",
+    "contaminated_group": "A row that says the same holds a part of a benchmark.",
+}
 
-_BATCH = 2000  # rows whose words are held at a time
-_EVIDENCE = 300  # characters of the shared words in the evidence
+COLUMN_OF = {"ngrams": "shared_ngrams", "containment": "contained_text", "code": "same_code"}
+"""The column in which each detector's findings stand."""
+
+GROUPS = ("exact_group", "near_group", "code_group")
+"""The columns in which `dedup` says which rows are the same."""
+
+_BATCH = 4000  # rows whose words are held at a time
+_EVIDENCE = 300  # characters of the text that agrees
+
+Tables = Callable[[], Iterator[pa.Table]]
+Group = tuple[str, Any]
 
 
 class DecontaminateSettings(BaseModel):
-    """What counts as shared with a benchmark."""
+    """What counts as a part of a benchmark."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Of planted copies of HumanEval 10 words find more than 13, at few false alarms; 8 at many.
-    ngram_words: int = Field(default=10, ge=1, le=64)
-    # "function that takes a string as input and returns the" is in many problems of MBPP.
-    boilerplate_items: int = Field(default=3, ge=2)
-    # A pair of nested loops is in many programs: less of a solution or test is an idiom, no copy.
-    min_code_share: float = Field(default=0.1, ge=0, le=1)
+    # Words of a run. Of planted copies 10 find more than 13, at few false alarms; 8 at many.
+    ngram_words: int = Field(default=10, ge=3, le=64)
+    # Share of a text's runs, by weight. Runs of 10 alone flag 1,000 of 150,000 innocent documents.
+    ngrams: float = Field(default=0.25, gt=0, le=1)
+    # Share of a prompt's words, by weight, found in their order: one word in five may be replaced.
+    containment: float = Field(default=0.58, gt=0, le=1)
+    # The same of solutions and tests, whose idioms are in many programs.
+    code_containment: float = Field(default=0.8, gt=0, le=1)
+    # Share of a solution's runs of 8 tokens, names erased: at 0.6 textbook functions are flagged.
+    code: float = Field(default=0.7, gt=0, le=1)
+    # Telling words that must agree, unless the row is the text and little else.
+    evidence: float = Field(default=7.5, ge=0)
     # All that a model would be trained on; `solution` is the code that `output` holds.
     columns: tuple[str, ...] = ("input", "output", "solution", "unit_tests")
 
-
-Shared = dict[int, set[int]]
-"""What one text shares with benchmarks: by the number of a part, the hashes of its shared runs."""
+    @property
+    def thresholds(self) -> Thresholds:
+        """What the detectors need to know."""
+        return Thresholds(
+            self.ngram_words,
+            self.ngrams,
+            self.containment,
+            self.code_containment,
+            self.code,
+            self.evidence,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class _Closest:
-    """The item of a benchmark that a row shares most with; `counts` when that is too much."""
+class Found:
+    """A match, and the column in which it was found."""
 
-    item: int
-    score: float
-    counts: bool
     column: str
-    words: tuple[str, ...]
+    match: Match
+
+    @property
+    def rank(self) -> tuple[bool, float, int]:
+        """What counts comes first, then the higher score."""
+        return self.match.counts, self.match.score, -self.match.part
 
 
-def build_index(benchmarks: Iterable[Benchmark], settings: DecontaminateSettings) -> BenchmarkIndex:
-    """The index that `decontaminate` takes under the same settings."""
-    return index_benchmarks(
-        benchmarks,
-        ngram_words=settings.ngram_words,
-        boilerplate_items=settings.boilerplate_items,
-    )
+def column_texts(table: pa.Table, column: str) -> pa.Array:
+    """The column's texts as bytes; tests, a JSON list, with their line ends and quotes."""
+    texts = table.column(column)
+    if pa.types.is_list(texts.type) or pa.types.is_large_list(texts.type):
+        texts = pc.binary_join(texts.cast(pa.list_(pa.string())), "\n")
+    if not pa.types.is_large_binary(texts.type) and not pa.types.is_binary(texts.type):
+        texts = texts.cast(pa.large_string()).cast(pa.large_binary())
+    if column == "unit_tests":
+        texts = pc.replace_substring(texts, b"\\n", b"\n")
+        texts = pc.replace_substring(texts, b'\\"', b'"')
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
-def _plain(column: str, value: Any) -> str:
-    """`value` as text; tests, a JSON list, as one line each."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-    if column != "unit_tests":
-        return value
-    try:
-        tests = json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-    return "\n".join(map(str, tests)) if isinstance(tests, list) else value
+def _batches(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    for start in range(0, table.num_rows, _BATCH):
+        yield start, table.slice(start, _BATCH)
 
 
-def _scan(texts: Sequence[str], index: BenchmarkIndex) -> dict[int, Shared]:
-    """By the place in `texts`, what that text shares; texts that share nothing are absent."""
-    words = [words_of(text) for text in texts]
-    ends = np.cumsum([len(one) + 1 for one in words])
-    flat = known_hashes((word for one in words for word in (*one, "")), index.vocabulary)
-    found: dict[int, Shared] = defaultdict(lambda: defaultdict(set))
-    for size, known in index.runs.items():
-        grams = ngram_hashes(flat, size)
-        slots = np.minimum(np.searchsorted(known, grams), len(known) - 1)
-        places = np.flatnonzero(known[slots] == grams)
-        rows = np.searchsorted(ends, places, side="right")
-        for row, gram in zip(rows.tolist(), grams[places].tolist(), strict=True):
-            for part in index.holders[gram]:
-                found[row][part].add(gram)
-    for row, (end, its) in enumerate(zip(ends.tolist(), words, strict=True)):
-        gram = whole_hash(flat[end - len(its) - 1 : end - 1]) if index.wholes else 0
-        for part in index.wholes.get(gram, ()):
-            found[row][part].add(gram)
+def _present(table: pa.Table, columns: Sequence[str]) -> list[str]:
+    return [column for column in columns if column in table.column_names]
+
+
+def survey(
+    tables: Iterable[pa.Table], index: BenchmarkIndex, settings: DecontaminateSettings
+) -> Scales:
+    """What the runs of `index` weigh by how usual they are in `tables`, all of their columns."""
+    background = empty_background(index)
+    for table in tables:
+        add_table(background, table, index, settings.columns)
+    return scales_of(index, background)
+
+
+def add_table(
+    background: Background, table: pa.Table, index: BenchmarkIndex, columns: Sequence[str]
+) -> None:
+    """Count the rows of each of `columns`."""
+    for _, batch in _batches(table):
+        for column in _present(batch, columns):
+            add_to_background(background, column_texts(batch, column), index)
+
+
+def find(
+    table: pa.Table, scales: Scales, settings: DecontaminateSettings
+) -> dict[int, list[Found]]:
+    """By row what its columns share, the strongest first; rows that share nothing are absent."""
+    found: dict[int, list[Found]] = {}
+    if not scales.index.parts:
+        return found
+    for start, batch in _batches(table):
+        for column in _present(batch, settings.columns):
+            for match in find_matches(column_texts(batch, column), scales, settings.thresholds):
+                row = start + match.row
+                found.setdefault(row, []).append(Found(column, match._replace(row=row)))
+    for its in found.values():
+        its.sort(key=lambda one: one.rank, reverse=True)
     return found
 
 
-def _closest(
-    found: dict[str, Shared], index: BenchmarkIndex, min_code_share: float
-) -> dict[int, _Closest]:
-    """By benchmark the closest item of a row, of which `found` is what each column shares."""
-    best: dict[int, tuple[tuple[bool, float, int, int], _Closest]] = {}
-    for column, its in found.items():
-        for number, runs in its.items():
-            part = index.parts[number]
-            score = len(runs) / part.grams
-            counts = not part.is_code or score >= min_code_share
-            rank = (counts, score, part.grams, -part.item)
-            if part.benchmark not in best or rank > best[part.benchmark][0]:
-                closest = _Closest(part.item, score, counts, column, part.words)
-                best[part.benchmark] = (rank, closest)
-    return {benchmark: closest for benchmark, (_, closest) in best.items()}
+def span_of(table: pa.Table, found: Found) -> str:
+    """The text that agrees, as the row has it."""
+    row = table.slice(found.match.row, 1)
+    text: bytes = column_texts(row, found.column)[0].as_py() or b""
+    return text[found.match.begin : found.match.end].decode("utf-8", "replace")
 
 
-def _span(text: str, words: Sequence[str]) -> str:
-    """The longest stretch of `text` whose words stand so in `words`."""
-    places = words_with_places(text)
-    own = [word.text for word in places]
-    run = SequenceMatcher(None, own, words, autojunk=False).find_longest_match()
-    return text[places[run.a].start : places[run.a + run.size - 1].end] if run.size else ""
+def entry_of(index: BenchmarkIndex, found: Found, span: str) -> dict[str, Any]:
+    """What was found, by names."""
+    part = index.parts[found.match.part]
+    return {
+        "benchmark": index.names[part.benchmark],
+        "item": index.items[part.benchmark][part.item],
+        "part": part.kind,
+        "column": found.column,
+        "detector": found.match.detector,
+        "score": found.match.score,
+        "span": span,
+    }
 
 
-def _entries(
-    best: dict[int, _Closest], texts: dict[str, str], index: BenchmarkIndex
-) -> list[dict[str, Any]]:
-    """One entry for each benchmark; where nothing is shared, no item and score 0."""
-    entries: list[dict[str, Any]] = []
-    for number, name in enumerate(index.names):
-        closest = best.get(number)
-        entry: dict[str, Any] = {"benchmark": name, "item": None, "score": 0.0, "span": None}
-        if closest is not None:
-            span = _span(texts[closest.column], closest.words)
-            item = index.items[number][closest.item]
-            entry |= {"item": item, "score": closest.score, "span": span}
-        entries.append(entry)
-    return entries
+def closest(found: Sequence[Found], index: BenchmarkIndex, detector: str | None) -> list[Found]:
+    """The strongest of each benchmark, by one detector or any, in the order of benchmarks."""
+    best: dict[int, Found] = {}
+    for one in found:
+        if detector in (None, one.match.detector):
+            best.setdefault(index.parts[one.match.part].benchmark, one)
+    return [best[number] for number in sorted(best)]
 
 
-def _evidence(best: dict[int, _Closest], entries: Sequence[dict[str, Any]]) -> str | None:
-    """Benchmark, item and shared words of the highest score that counts; None when none does."""
-    counting = [entries[number] for number, closest in sorted(best.items()) if closest.counts]
-    if not counting:
-        return None
-    worst = max(counting, key=lambda entry: float(entry["score"]))
-    span = " ".join(worst["span"].split())
+def evidence_of(entry: Mapping[str, Any]) -> str:
+    """Benchmark, item, its part, detector, score and what agrees, on one line."""
+    span = " ".join(str(entry["span"]).split())
     cut = span if len(span) <= _EVIDENCE else span[:_EVIDENCE] + "…"
-    return f"{worst['benchmark']} {worst['item']}: {cut}"
+    told = f"{entry['part']}, {entry['detector']} {entry['score']:.2f}"
+    return f"{entry['benchmark']} {entry['item']} ({told}): {cut}"
+
+
+def groups_of(table: pa.Table, rows: Iterable[int]) -> Iterator[tuple[int, Group]]:
+    """The groups of each of `rows`, as `dedup` found them."""
+    columns = {name: table.column(name) for name in GROUPS if name in table.column_names}
+    for row in rows:
+        for name, column in columns.items():
+            value = column[row].as_py()
+            if value is not None:
+                yield row, (name, value)
+
+
+def fallen_groups(
+    tables: Iterable[pa.Table], scales: Scales, settings: DecontaminateSettings
+) -> dict[Group, str]:
+    """The groups of which a row holds a part of a benchmark, each with the evidence."""
+    fallen: dict[Group, str] = {}
+    for table in tables:
+        if not any(name in table.column_names for name in GROUPS):
+            continue
+        found = find(table, scales, settings)
+        rows = [row for row, its in sorted(found.items()) if its[0].match.counts]
+        for row, group in groups_of(table, rows):
+            worst = found[row][0]
+            entry = entry_of(scales.index, worst, span_of(table, worst))
+            fallen.setdefault(group, evidence_of(entry))
+    return fallen
 
 
 @dataclass(slots=True)
 class _Judged:
-    entries: list[list[dict[str, Any]]] = field(default_factory=list)
+    """What is said of each row so far."""
+
+    reasons: list[str | None] = field(default_factory=list)
     evidence: list[str | None] = field(default_factory=list)
+    closest: list[list[dict[str, Any]]] = field(default_factory=list)
+    by_detector: dict[str, list[list[dict[str, Any]]]] = field(
+        default_factory=lambda: {detector: [] for detector in DETECTORS}
+    )
 
 
-def _judge(
-    judged: _Judged, table: pa.Table, index: BenchmarkIndex, settings: DecontaminateSettings
-) -> None:
-    """Add the entries and the evidence of each row of `table` to `judged`."""
-    texts = {
-        column: [_plain(column, value) for value in table.column(column).to_pylist()]
-        for column in settings.columns
-        if column in table.column_names
-    }
-    found: dict[int, dict[str, Shared]] = defaultdict(dict)
-    for column, values in texts.items():
-        for row, its in _scan(values, index).items():
-            found[row][column] = its
-    for row in range(table.num_rows):
-        shared = found.get(row, {})
-        best = _closest(shared, index, settings.min_code_share)
-        entries = _entries(best, {column: texts[column][row] for column in shared}, index)
-        judged.entries.append(entries)
-        judged.evidence.append(_evidence(best, entries))
+def _entries(
+    table: pa.Table, found: Sequence[Found], index: BenchmarkIndex, detector: str | None
+) -> list[dict[str, Any]]:
+    return [entry_of(index, one, span_of(table, one)) for one in closest(found, index, detector)]
+
+
+def _judge(judged: _Judged, table: pa.Table, row: int, its: list[Found], scales: Scales) -> None:
+    entries = _entries(table, its, scales.index, None)
+    named = {entry["benchmark"]: entry for entry in entries}
+    nothing = dict.fromkeys(("item", "part", "column", "detector", "span"))
+    judged.closest.append(
+        [
+            named.get(name, {"benchmark": name, "score": 0.0, **nothing})
+            for name in scales.index.names
+        ]
+    )
+    for detector in DETECTORS:
+        judged.by_detector[detector].append(_entries(table, its, scales.index, detector))
+    counts = bool(its) and its[0].match.counts
+    judged.reasons.append("contaminated" if counts else None)
+    judged.evidence.append(
+        evidence_of(entry_of(scales.index, its[0], span_of(table, its[0]))) if counts else None
+    )
 
 
 def decontaminate(
-    table: pa.Table, index: BenchmarkIndex, settings: DecontaminateSettings
+    table: pa.Table,
+    scales: Scales,
+    settings: DecontaminateSettings,
+    fallen: Mapping[Group, str] | None = None,
 ) -> Verdicts:
-    """Drop each row that shares a run of words with a benchmark of `index`.
+    """Drop each row that holds a part of a benchmark, and those of a group in `fallen`.
 
-    The column `contamination` says for every row, of each benchmark, the item that shares most, the
-    share of its runs (of one of its parts, in one column) and the shared words as the row has them.
+    The column `contamination` says for every row, of each benchmark, what comes closest by any
+    detector; `COLUMN_OF` names the columns in which each detector says it for itself.
     """
-    if (index.ngram_words, index.boilerplate_items) != (
-        settings.ngram_words,
-        settings.boilerplate_items,
-    ):
-        raise ProjectError(
-            "decontaminate: the index was built under other settings. Build it with build_index."
-        )
-    judged = _Judged()
-    for start in range(0, table.num_rows, _BATCH):
-        _judge(judged, table.slice(start, _BATCH), index, settings)
-    reasons = [None if one is None else "contaminated" for one in judged.evidence]
+    found, judged = find(table, scales, settings), _Judged()
+    for row in range(table.num_rows):
+        _judge(judged, table, row, found.get(row, []), scales)
+    if fallen:
+        for row, group in groups_of(table, range(table.num_rows)):
+            if group in fallen and judged.reasons[row] is None:
+                judged.reasons[row] = "contaminated_group"
+                judged.evidence[row] = f"a row of its {group[0]} {group[1]}: {fallen[group]}"
     return Verdicts(
-        reasons=pa.array(reasons, pa.string()).dictionary_encode(),
+        reasons=pa.array(judged.reasons, pa.string()).dictionary_encode(),
         evidence=pa.array(judged.evidence, pa.string()),
-        columns={"contamination": pa.array(judged.entries, CONTAMINATION)},
+        columns={
+            "contamination": pa.array(judged.closest, CONTAMINATION),
+            **{
+                COLUMN_OF[detector]: pa.array(_without_detector(entries), OVERLAP)
+                for detector, entries in judged.by_detector.items()
+            },
+        },
     )
+
+
+def _without_detector(rows: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+    return [
+        [{k: v for k, v in entry.items() if k != "detector"} for entry in entries]
+        for entries in rows
+    ]
