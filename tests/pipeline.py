@@ -104,10 +104,13 @@ def served(folder: Path, script: str = "tests.scripted:answer") -> Iterator[tupl
             process.stdout.close()
 
 
+_TIMED = {"journal", "events", "usage"}  # they say when, and how long it took
+
+
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file that a run made of its answers, by path below `folder`."""
     return {
         str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".lock" and "journal" not in path.name
+        if path.is_file() and path.suffix != ".lock" and path.name.partition(".")[0] not in _TIMED
     }

@@ -27,9 +27,21 @@ ROOMS = {
     "services": ("tools.llm", "tools.sandbox", "tools.hub", "tools.benchmarks"),
     "behind walls": ("tools.sandbox.inside",),
     "sources": ("tools.sources",),
-    "driver": ("tools.run_folder", "tools.watch", "tools.steps", "tools.runner"),
+    "driver": (
+        "tools.run_folder",
+        "tools.watch",
+        "tools.steps",
+        "tools.window",
+        "tools.runner",
+    ),
     "wiring": ("tools.programs",),
-    "command line": ("tools.cli", "tools.exec_command", "tools.reference", "tools.__main__"),
+    "command line": (
+        "tools.cli",
+        "tools.exec_command",
+        "tools.journal_command",
+        "tools.reference",
+        "tools.__main__",
+    ),
 }
 """The modules and folders of each room; the longest name that fits a module is its room.
 
@@ -72,12 +84,13 @@ PLACES = {
     "packaging": {"tools.sandbox.packages"},
     "rich": {
         "tools.cli",
+        "tools.journal_command",
         "tools.programs.shown",
         "tools.running",
         "tools.shown",
         "tools.terminal",
     },
-    "typer": {"tools.cli", "tools.exec_command", "tools.reference"},
+    "typer": {"tools.cli", "tools.exec_command", "tools.journal_command", "tools.reference"},
     "xllamacpp": {"tools.llm.embedded"},
     "yaml": {"dataset_card.metadata", "tools.assemble", "tools.recipe_file", "tools.session"},
 }

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Row
-from opencodeinstruct.tools.ports import Answer
+from opencodeinstruct.tools.ports import Answer, Request, Sampling
 from opencodeinstruct.tools.run_folder import StageCounts
 from opencodeinstruct.tools.shown import shown_row, visible, whole_row
-from opencodeinstruct.tools.terminal import Terminal, counts_table, reasons, stage_line
+from opencodeinstruct.tools.terminal import Terminal, counts_table, reasons, said_of, stage_line
 from tests.rows import finished_row
 
 COUNTS = StageCounts("clean", 12, 0, 7, {"too_short": 1, "no_code": 3}, 1)
@@ -75,11 +75,13 @@ def test_a_pipe_gets_no_escape_sequence_and_no_bar() -> None:
 
 
 def test_what_the_journal_gave_cost_no_tokens() -> None:
-    tokens = Terminal(console()).tokens
-    tokens.add(Answer("x", "m", prompt_tokens=1000, completion_tokens=20), from_journal=False)
-    tokens.add(Answer("x", "m", prompt_tokens=1000, completion_tokens=20), from_journal=True)
-    tokens.add(Answer("x", "m"), from_journal=False)  # an endpoint that does not count
-    assert tokens.said() == "20 tokens written, 1,000 read, 1 from the journal"
+    meter = Terminal(console()).meter
+    request = Request("solver", (), Sampling(), seed=1)
+    answer = Answer("x", "m", prompt_tokens=1000, completion_tokens=20)
+    meter.answered(request, answer, free=False)
+    meter.answered(request, answer, free=True)
+    meter.answered(request, Answer("x", "m"), free=False)  # an endpoint that does not count
+    assert said_of(meter) == "20 tokens written, 1,000 read, 1 from the journal"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The command line: `opencodeinstruct COMMAND`.
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 an error you can act on, 2 a wrong
-command line, 3 some rows deferred, 130 stopped with Ctrl-C.
+command line, 3 some rows deferred, 4 a budget is spent, 130 stopped with Ctrl-C, 143 with SIGTERM.
 """
 
 import sys
@@ -21,7 +21,10 @@ from opencodeinstruct.tools.doctor import examine
 from opencodeinstruct.tools.endings import as_process
 from opencodeinstruct.tools.exec_command import exec_command
 from opencodeinstruct.tools.hub.plan import publish_plan
+from opencodeinstruct.tools.journal_command import journal_command
+from opencodeinstruct.tools.llm.budget import Budget
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.overseeing import Bounds
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.recipe import load_recipe
 from opencodeinstruct.tools.running import Options, open_screens, preview, run, run_one
@@ -59,6 +62,32 @@ Limit = Annotated[
 Redo = Annotated[
     bool, typer.Option("--redo", help="Make anew what another recipe made in this folder.")
 ]
+BudgetTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-tokens",
+        min=1,
+        help="End cleanly when the run has read and written so many tokens in all.",
+    ),
+]
+BudgetUsd = Annotated[
+    float | None,
+    typer.Option(
+        "--budget-usd", min=0, help="Likewise at so many US dollars, by the recipe's prices."
+    ),
+]
+MaxHours = Annotated[
+    float | None, typer.Option("--max-hours", min=0, help="Likewise after so many hours.")
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        help="Serve counts and rates for Prometheus on this port; 0 chooses one.",
+    ),
+]
 
 
 def _say(line: str) -> None:
@@ -74,14 +103,20 @@ def run_command(
     drop_deferred: DropDeferred = False,
     redo: Redo = False,
     limit: Limit = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
+    max_hours: MaxHours = None,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Run RECIPE from seeds to a dataset that `load_dataset` loads.
 
-    Stopped or killed at any moment, the same command continues: nothing is paid twice.
+    Stopped or killed at any moment, the same command continues: nothing is paid twice. A spent
+    budget ends it with exit code 4; docs/engine.md says more of budgets and of what can be watched.
 
     Example: `opencodeinstruct run examples/quickstart.yaml --show-rows`
     """
-    options = Options(show_rows, drop_deferred, redo)
+    bounds = Bounds(Budget(budget_tokens, budget_usd, max_hours), metrics_port)
+    options = Options(show_rows, drop_deferred, redo, bounds=bounds)
     raise typer.Exit(run(open_session(recipe, out, limit), options, open_screens()))
 
 
@@ -215,6 +250,7 @@ def publish_command(
 
 
 app.command("exec")(exec_command)
+app.command("journal")(journal_command)
 
 
 STAGE_HELP = {
@@ -242,8 +278,13 @@ def _add_stage_command(stage: str, help_text: str) -> None:
         drop_deferred: DropDeferred = False,
         redo: Redo = False,
         limit: Limit = None,
+        budget_tokens: BudgetTokens = None,
+        budget_usd: BudgetUsd = None,
+        max_hours: MaxHours = None,
+        metrics_port: MetricsPort = None,
     ) -> None:
-        options = Options(show_rows, drop_deferred, redo)
+        bounds = Bounds(Budget(budget_tokens, budget_usd, max_hours), metrics_port)
+        options = Options(show_rows, drop_deferred, redo, bounds=bounds)
         session = open_session(recipe, out, limit)
         raise typer.Exit(run_one(session, stage, options, open_screens()))
 

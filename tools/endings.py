@@ -12,6 +12,7 @@ from typing import TextIO
 
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.files import written_error
+from opencodeinstruct.tools.ports import Stopped
 from opencodeinstruct.tools.shown import visible
 
 STOPPED = 130
@@ -56,6 +57,9 @@ def guarded(command: Callable[[], object]) -> int:
     except ProjectError as error:
         _complain(str(error))
         return 1
+    except Stopped as stopped:
+        sys.stderr.write(f"\n{stopped}\n")
+        return stopped.code
     except KeyboardInterrupt:
         _say_stopped()
         return STOPPED

@@ -39,7 +39,8 @@ def _cli() -> str:
     commands: Any = get_command(app)
     parts = [
         "# Command line\n\nWritten by `make docs` from the commands' help. Exit codes: 0 done, "
-        "1 an error you can act on, 2 a wrong command line, 3 some rows deferred, 130 stopped.\n"
+        "1 an error you can act on, 2 a wrong command line, 3 some rows deferred, 4 a budget is "
+        "spent, 130 stopped with Ctrl-C, 143 with SIGTERM.\n"
     ]
     parts.extend(_command(name, command) for name, command in commands.commands.items())
     return "\n".join(parts)

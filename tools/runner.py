@@ -7,10 +7,9 @@ the concurrency and however often the run was killed.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
 
 import pyarrow as pa
 
@@ -21,12 +20,10 @@ from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolde
 from opencodeinstruct.tools.stages.asking import settle
 from opencodeinstruct.tools.steps import Columns, EachRow, Pace, Population, Source, Step, Surveyed
 from opencodeinstruct.tools.watch import Watch
+from opencodeinstruct.tools.window import Flow, flow_through
 
 _REFUSED = "request_refused"
 _REFUSALS = 3  # so many requests refused and none served stop the run
-_PARTS_AT_ONCE = 3  # the next part's rows fill the gaps that the last rows of a part leave
-
-Result = TypeVar("Result")
 
 
 async def drive(
@@ -38,6 +35,7 @@ async def drive(
     """
     done: list[StageCounts] = []
     for step in steps:
+        pace.stop.check()
         stage = folder.stage(step.name)
         before = folder.before(step.name)
         if stage.is_complete():
@@ -130,6 +128,7 @@ def _run_source(work: Source, stage: StageFolder, teller: _Teller) -> tuple[Stag
     tally: Counter[str] = Counter()
     number = 0
     while batch := list(islice(outcomes, teller.pace.rows_per_part)):
+        teller.pace.stop.check()
         for outcome in batch:
             teller.settled(outcome)
         stage.write_part(number, batch)
@@ -144,32 +143,35 @@ async def _run_rows(
     parts = before.parts()
     entered = before.counts().kept
     teller.watch.started(teller.stage, entered)
-    rows_at_once = asyncio.Semaphore(max(work.at_once, 1))
-    parts_at_once = asyncio.Semaphore(_PARTS_AT_ONCE)
     refusals = _Refusals()
+    total: Counter[str] = Counter()
+    deferred = 0
 
     async def one(row: Row) -> Outcome:
-        async with rows_at_once:
-            return teller.settled(await settle(work.work(row), row))
+        teller.pace.stop.check()
+        return teller.settled(await settle(work.work(row), row))
 
-    async def part(number: int) -> tuple[Counter[str], int]:
-        async with parts_at_once:
-            if stage.part(number).exists():
-                tally = _written(stage, number)
-                teller.watch.advanced(teller.stage, tally.total())
-                refusals.served |= set(tally) != {_REFUSED}
-                return tally, 0
-            outcomes = await _together([one(row) for row in _rows(read_table(parts[number]))])
-            tally, deferred = _tally(outcomes)
-            if not deferred and not refusals.hold(number, outcomes):
-                stage.write_part(number, outcomes)
-            return tally, deferred
+    async def done(number: int, outcomes: list[Outcome]) -> None:
+        nonlocal deferred, total
+        tally, left = _tally(outcomes)
+        total += tally
+        deferred += left
+        if not left and not refusals.hold(number, outcomes):
+            await asyncio.to_thread(stage.write_part, number, outcomes)
 
-    results = await _together([part(number) for number in range(len(parts))])
+    missing = []
+    for number in range(len(parts)):
+        if not stage.part(number).exists():
+            missing.append(number)
+            continue
+        tally = _written(stage, number)
+        total += tally
+        teller.watch.advanced(teller.stage, tally.total())
+        refusals.served |= set(tally) != {_REFUSED}
+    flow = Flow(lambda number: _rows(read_table(parts[number])), one, done, work.at_once)
+    await flow_through(flow, missing)
     for number, outcomes in refusals.held.items():
         stage.write_part(number, outcomes)
-    total = sum((tally for tally, _ in results), Counter[str]())
-    deferred = sum(count for _, count in results)
     return teller.counts(entered, 0, total, deferred), len(parts)
 
 
@@ -197,18 +199,6 @@ class _Refusals:
                 f"{refused[-1].evidence.rstrip('.')}. Correct the model's settings and run again."
             )
         return True
-
-
-async def _together(work: Sequence[Awaitable[Result]]) -> list[Result]:
-    """The results of all `work` in order; when one raises, the others are cancelled first."""
-    tasks = [asyncio.ensure_future(item) for item in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 async def _run_population(

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,9 +19,11 @@ from opencodeinstruct.tools.assemble import assemble
 from opencodeinstruct.tools.estimate import costs, seconds, spoken
 from opencodeinstruct.tools.llm.asking import probe
 from opencodeinstruct.tools.outcome import Row
+from opencodeinstruct.tools.overseeing import Bounds, Overseen, overseeing
 from opencodeinstruct.tools.plan import ASKS, STAGES, Services
 from opencodeinstruct.tools.ports import Answer, Refused, Request
 from opencodeinstruct.tools.preview import preview_recipe
+from opencodeinstruct.tools.recipe import ROLES
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
 from opencodeinstruct.tools.session import (
     Session,
@@ -34,7 +36,16 @@ from opencodeinstruct.tools.session import (
 from opencodeinstruct.tools.shown import visible, whole_row
 from opencodeinstruct.tools.stages.build import BuildReport
 from opencodeinstruct.tools.steps import Pace
-from opencodeinstruct.tools.terminal import Terminal, counts_table, estimate_table, reasons
+from opencodeinstruct.tools.terminal import (
+    Terminal,
+    counts_table,
+    estimate_table,
+    reasons,
+    said_of,
+)
+from opencodeinstruct.tools.usage import NAME as USAGE
+from opencodeinstruct.tools.usage import prices_of, write_usage
+from opencodeinstruct.tools.watch import Several, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Options:
     drop_deferred: bool = False
     redo: bool = False
     estimate: bool = True
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,32 +163,60 @@ async def _stages(
     screens: Screens,
     show_finished: Callable[[Row], None] | None = None,
 ) -> _Came:
-    pace = Pace(session.recipe.rows_per_part, options.drop_deferred)
     with Terminal(screens.err, options.show_rows, show_finished=show_finished) as terminal:
-
-        def on_answer(request: Request, answer: Answer, from_journal: bool) -> None:
-            terminal.tokens.add(answer, from_journal=from_journal)
-            terminal.advanced("", 0)  # shows the tokens
-
-        async with services(
-            session, stages=stages, on_answer=on_answer, progress=terminal.fetching
-        ) as handed:
-            first = [stage for stage in stages if stage == "seeds"]
-            counts = await _drive(session, first, handed, terminal, pace)
-            if counts and not counts[-1].kept:
-                raise RunFolderError(
-                    f"{session.folder.path}: no seed was accepted "
-                    f"({reasons(counts[-1]) or 'the sources hold none'}); "
-                    f"{session.folder.stage('seeds').path / 'rejects'} says why. "
-                    "Correct `seeds:` in the recipe."
-                )
-            rest = [stage for stage in stages if stage != "seeds"]
-            if options.estimate and counts and rest:
-                await _say_estimate(session, terminal)
-            counts += await _drive(session, rest, handed, terminal, pace)
-        if terminal.tokens.answers:
-            screens.err.print(f"Models: {terminal.tokens.said()}.")
+        async with overseeing(session, options.bounds, terminal.say) as overseen:
+            terminal.meter = overseen.oversight.meter
+            try:
+                counts = await _driven(session, stages, options, terminal, overseen)
+            finally:
+                _say_models(session, terminal)
     return _Came(counts, terminal.deferred_because)
+
+
+async def _driven(
+    session: Session,
+    stages: Sequence[str],
+    options: Options,
+    terminal: Terminal,
+    overseen: Overseen,
+) -> list[StageCounts]:
+    """Run `stages`, the seeds first: what they cost can then be told."""
+    watch = Several(terminal, overseen.log)
+    stop = overseen.oversight.stop
+    pace = Pace(session.recipe.rows_per_part, options.drop_deferred, stop)
+
+    def on_answer(request: Request, answer: Answer, from_journal: bool) -> None:
+        terminal.advanced("", 0)  # shows the tokens
+
+    async with services(
+        session,
+        stages=stages,
+        on_answer=on_answer,
+        progress=terminal.fetching,
+        oversight=overseen.oversight,
+    ) as handed:
+        first = [stage for stage in stages if stage == "seeds"]
+        counts = await _drive(session, first, handed, watch, pace)
+        if counts and not counts[-1].kept:
+            raise RunFolderError(
+                f"{session.folder.path}: no seed was accepted "
+                f"({reasons(counts[-1]) or 'the sources hold none'}); "
+                f"{session.folder.stage('seeds').path / 'rejects'} says why. "
+                "Correct `seeds:` in the recipe."
+            )
+        rest = [stage for stage in stages if stage != "seeds"]
+        if options.estimate and counts and rest:
+            await _say_estimate(session, terminal)
+        return counts + await _drive(session, rest, handed, watch, pace)
+
+
+def _say_models(session: Session, terminal: Terminal) -> None:
+    """Say what was paid, and leave it as a table beside the dataset."""
+    meter = terminal.meter
+    if meter.paid.answers or meter.recalled:
+        terminal.say(f"Models: {said_of(meter)}.")
+        prices = prices_of(session.recipe.model_for(role) for role in ROLES)
+        write_usage(session.folder.journal, prices, session.folder.path / USAGE)
 
 
 def _refuse_nothing(session: Session, came: _Came, err: Console) -> None:
@@ -194,11 +234,11 @@ def _refuse_nothing(session: Session, came: _Came, err: Console) -> None:
 
 
 async def _drive(
-    session: Session, stages: Sequence[str], handed: Services, terminal: Terminal, pace: Pace
+    session: Session, stages: Sequence[str], handed: Services, watch: Watch, pace: Pace
 ) -> list[StageCounts]:
     if not stages:
         return []
-    return await run_stages(session, stages, handed, terminal, pace)
+    return await run_stages(session, stages, handed, watch, pace)
 
 
 async def _say_estimate(session: Session, terminal: Terminal) -> None:

@@ -16,6 +16,7 @@ import yaml
 from opencodeinstruct.builder.errors import RunFolderError, ServiceError
 from opencodeinstruct.builder.files import write_json, write_text
 from opencodeinstruct.tools.llm.asking import OnAnswer, asking
+from opencodeinstruct.tools.llm.oversight import Oversight
 from opencodeinstruct.tools.llm.weights import Progress, no_progress
 from opencodeinstruct.tools.plan import STAGES, Services, decided_by, fingerprints, plan
 from opencodeinstruct.tools.ports import Program, Run, RunResult
@@ -165,6 +166,7 @@ async def services(
     stages: Sequence[str] = STAGES,
     on_answer: OnAnswer | None = None,
     progress: Progress = no_progress,
+    oversight: Oversight | None = None,
 ) -> AsyncIterator[Services]:
     """The services that `stages` of the session need, closed afterwards.
 
@@ -175,7 +177,13 @@ async def services(
     models = {role: session.recipe.model_for(role) for role in ROLES}
     async with AsyncExitStack() as stack:
         ask = await stack.enter_async_context(
-            asking(models, session.folder.journal, progress=progress, on_answer=on_answer)
+            asking(
+                models,
+                session.folder.journal,
+                progress=progress,
+                on_answer=on_answer,
+                oversight=oversight,
+            )
         )
         run: Run = _not_needed
         if "execute" in stages and not session.folder.stage("execute").is_complete():

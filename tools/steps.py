@@ -1,11 +1,12 @@
 """The forms a stage can have for the runner, and how a run proceeds; nothing here does anything."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
+from opencodeinstruct.tools.stop import Stop
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -68,7 +69,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a run proceeds: rows of a part, and whether deferred rows are dropped for good."""
+    """How a run proceeds: rows of a part, whether deferred rows are dropped for good, its end."""
 
     rows_per_part: int = 1000
     drop_deferred: bool = False
+    stop: Stop = field(default_factory=Stop)

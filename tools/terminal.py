@@ -20,35 +20,31 @@ from rich.progress import (
 from rich.table import Table
 
 from opencodeinstruct.tools.estimate import StageCost
+from opencodeinstruct.tools.llm.meter import Meter
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.plan import STAGES
-from opencodeinstruct.tools.ports import Answer
 from opencodeinstruct.tools.run_folder import StageCounts
 from opencodeinstruct.tools.shown import shown_row, visible
 
 
-@dataclass(slots=True)
-class Tokens:
-    """What models were asked and said in this process."""
+def said_of(meter: Meter) -> str:
+    """What models were asked and said in this process, in a few words."""
+    paid = meter.paid
+    kept = f", {meter.recalled:,} from the journal" if meter.recalled else ""
+    cost = f", ${paid.usd:,.4f}" if paid.usd else ""
+    return f"{paid.output_tokens:,} tokens written, {paid.prompt_tokens:,} read{kept}{cost}"
 
-    answers: int = 0
-    from_journal: int = 0
-    prompt: int = 0
-    output: int = 0
 
-    def add(self, answer: Answer, *, from_journal: bool) -> None:
-        """Count `answer`; what the journal gave cost nothing."""
-        self.answers += 1
-        if from_journal:
-            self.from_journal += 1
-            return
-        self.prompt += answer.prompt_tokens or 0
-        self.output += answer.completion_tokens or 0
-
-    def said(self) -> str:
-        """The counts in a few words."""
-        kept = f", {self.from_journal:,} from the journal" if self.from_journal else ""
-        return f"{self.output:,} tokens written, {self.prompt:,} read{kept}"
+def live_of(meter: Meter) -> str:
+    """How fast models answer now, for a line that is drawn again and again."""
+    if not meter.paid.answers:
+        return ""
+    rates, cost = meter.rates(), f", ${meter.paid.usd:,.2f}" if meter.paid.usd else ""
+    failed = f", {meter.failures.total():,} failed" if meter.failures else ""
+    return (
+        f"{rates.answers:,.1f} answers/s, {rates.output_tokens:,.0f} tokens/s, "
+        f"{meter.in_flight:,} in flight{failed}{cost}"
+    )
 
 
 def progress_on(console: Console) -> Progress:
@@ -75,7 +71,7 @@ class Terminal:
 
     console: Console
     show_rows: bool = False
-    tokens: Tokens = field(default_factory=Tokens)
+    meter: Meter = field(default_factory=Meter)
     deferred_because: str = ""
     show_finished: Callable[[Row], None] | None = None
     _progress: Progress | None = None
@@ -145,8 +141,12 @@ class Terminal:
         if self._progress is None or self._task is None:
             return
         note = ", ".join(f"{count:,} {kind}" for kind, count in self._tally.items() if count)
-        spent = f"{self.tokens.output:,} tokens" if self.tokens.output else ""
-        self._progress.update(self._task, advance=rows, note=f"{note}  {spent}")
+        now = live_of(self.meter) if self.console.is_terminal else ""
+        self._progress.update(self._task, advance=rows, note=f"{note}  {now}")
+
+    def say(self, line: str) -> None:
+        """Print `line` as it is."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def ended(self, counts: StageCounts, *, before: bool) -> None:
         """See `Watch`."""

@@ -22,6 +22,33 @@ class Watch(Protocol):
         """A stage is complete (`before`: a former run completed it) or has deferred rows."""
 
 
+class Several:
+    """Tells each of `watches` in turn."""
+
+    def __init__(self, *watches: Watch) -> None:
+        self._watches = watches
+
+    def started(self, stage: str, rows: int | None) -> None:
+        """See `Watch`."""
+        for watch in self._watches:
+            watch.started(stage, rows)
+
+    def outcome(self, stage: str, outcome: Outcome) -> None:
+        """See `Watch`."""
+        for watch in self._watches:
+            watch.outcome(stage, outcome)
+
+    def advanced(self, stage: str, rows: int) -> None:
+        """See `Watch`."""
+        for watch in self._watches:
+            watch.advanced(stage, rows)
+
+    def ended(self, counts: StageCounts, *, before: bool) -> None:
+        """See `Watch`."""
+        for watch in self._watches:
+            watch.ended(counts, before=before)
+
+
 class Nobody:
     """A watch that ignores what it is told."""
 
