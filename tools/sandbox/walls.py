@@ -24,13 +24,16 @@ WITHIN = "/inside"  # where our own folder lies behind the walls
 PACKAGES = "/packages"  # and packages that programs may import
 START = (
     f"import sys; sys.path.append({PACKAGES!r}); sys.path.append({WITHIN!r}); "
+    "from opencodeinstruct.tools.sandbox.inside.footing import Footing; footing = Footing(); "
     "from opencodeinstruct.tools.sandbox.inside.seeding import steady; steady(); "
-    "from opencodeinstruct.tools.sandbox.inside.server import main; sys.path.pop(); main(cpu={cpu})"
+    "from opencodeinstruct.tools.sandbox.inside.server import main; sys.path.pop(); "
+    "main(footing, cpu={cpu})"
 )
 ENVIRONMENT = {
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
+    "LD_BIND_NOW": "1",  # else each child looks up for itself which functions it calls
     "MALLOC_ARENA_MAX": "1",  # an arena for each thread would use up the address space
     "PATH": "/usr/bin:/bin",
     **{f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")},

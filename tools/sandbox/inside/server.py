@@ -23,6 +23,7 @@ import warnings
 from opencodeinstruct.tools.sandbox.inside import seeding
 from opencodeinstruct.tools.sandbox.inside.children import Child, Means
 from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure
+from opencodeinstruct.tools.sandbox.inside.footing import Footing
 from opencodeinstruct.tools.sandbox.inside.records import (
     ENDED,
     FORGER,
@@ -127,10 +128,11 @@ def preload() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "opencodeinstruct"]:
         del sys.modules[name]  # a candidate finds the standard library and itself
     sys.argv = ["solution.py"]
+    os.environ.pop("LD_BIND_NOW", None)
     seeding.again()
 
 
-def main(*, cpu: int | None) -> None:
+def main(footing: Footing, *, cpu: int | None) -> None:
     """Check that these are walls, give up what is not needed, and serve; on one CPU if given."""
     if os.getpid() != 1 or os.path.exists("/proc/self"):
         sys.exit("not behind walls")
@@ -138,6 +140,8 @@ def main(*, cpu: int | None) -> None:
         with contextlib.suppress(OSError):  # it was taken away meanwhile
             os.sched_setaffinity(0, {cpu})
     preload()
+    gc.collect()  # first, as it makes gaps
+    footing.firm()
     means = Means(Enclosure(), Steps())
     control = socket.socket(fileno=os.dup(0))
     control.send(HELLO)
