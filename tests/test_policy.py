@@ -135,6 +135,19 @@ STEADY_CASES = [
     ("a hash", "def f(x): return hash(x)", False),
     ("an address", "def f(x): return id(x)", False),
     ("an object's text", "def f(): return str(object())", False),
+    (
+        "documentation of a set",
+        "\"\"\"A set, by id.\"\"\"\ndef f(x):\n    '''Open \\'it.'''\n    return x",
+        True,
+    ),
+    ("a comment on a set", "def f(x):\n    return x  # a set", True),
+    ("a comment that begins a string", "# it's\ndef f(xs): return list(set(xs))  # it's", False),
+    ("a string that begins a comment", "def f(xs): return '#', list(set(xs))", False),
+    ("documentation that begins a comment", '"""#"""\ndef f(xs): return list(set(xs))', False),
+    ("a name in a string", "def f(x): return getattr(f, 'x', x).__getattribute__('id')", False),
+    ("a name in a long string", 'NAMES = """\nset\n""".split()', False),
+    ("code in a string", "def f(xs): return f'{list(set(xs))}'", False),
+    ("code after documentation", '"""A."""; f = set', False),
 ]
 
 
@@ -145,6 +158,11 @@ def test_a_program_is_steady_when_its_words_name_no_source_of_chance(
     code: str, expected: bool
 ) -> None:
     assert steady(code) is expected
+
+
+@pytest.mark.parametrize("part", ['"""', "\\'''", "'\\\\", '"', "# ", "\t", "\n "])
+def test_looking_for_chance_takes_time_in_line_with_the_text(part: str) -> None:
+    assert steady("if x: set(" + part * (200_000 // len(part))) is False
 
 
 def test_a_steady_program_that_passes_in_two_processes_is_run_once() -> None:

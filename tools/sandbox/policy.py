@@ -33,6 +33,10 @@ UNSTEADY = re.compile(
     r"\b(?:set|frozenset|hash|id|object|globals|locals|vars|dir|open|input|exec|eval|__import__)\b"
     r"|\{[^{}:]+\}"  # a set
 )
+LONG = r"""(?:\"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:\"{3})?|'{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?)"""
+SHORT = r"""(?:"(?:[^"\\\n]++|\\.)*+"?|'(?:[^'\\\n]++|\\.)*+'?)"""
+PROSE = re.compile(rf"^[ \t]*+{LONG}[ \t]*+$|(?P<text>{LONG}|{SHORT})|\#[^\n]*+", re.S | re.M)
+"""Documentation strings and comments; as `text`, any other string, in which none can begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,17 @@ async def judge(program: Program, look: Look, policy: Policy) -> Finding:
 
 
 def steady(code: str) -> bool:
-    """Whether nothing in `code` could make two runs of it differ, as far as its words tell."""
-    named = [word for line in IMPORTS.findall(code) for word in _modules(line)]
-    return STEADY.issuperset(named) and UNSTEADY.search(code) is None
+    """Whether nothing in `code` could make two runs of it differ, as far as its words tell.
+
+    What is said in documentation and comments does not count, what is in other strings does.
+    """
+    return _harmless(code) or _harmless(PROSE.sub(lambda found: found["text"] or "", code))
+
+
+def _harmless(text: str) -> bool:
+    """Whether no word of `text` is a source of chance."""
+    named = [word for line in IMPORTS.findall(text) for word in _modules(line)]
+    return STEADY.issuperset(named) and UNSTEADY.search(text) is None
 
 
 def _modules(line: str) -> list[str]:
