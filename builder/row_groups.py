@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from opencodeinstruct.builder.schema import dataset_schema
 
 GROUP_ROWS = 4096
-GROUP_BYTES = 8 << 20
+GROUP_BYTES = 4 << 20
 """A row group ends at that many rows or bytes of text: 60 open partitions stay below 512 MiB."""
 
 Sizes = npt.NDArray[np.int64]
@@ -52,7 +52,7 @@ class Compressors:
 class Partition:
     """The rows of one folder: those that wait for a full row group, and the files begun so far.
 
-    Files have temporary names, `rows[i]` is the number of rows of `files[i]`.
+    Files have temporary names; `files[i]` has `rows[i]` rows, of `arrow_bytes[i]` in memory.
     """
 
     domain: str
@@ -62,6 +62,7 @@ class Partition:
     rows_per_file: int
     files: list[Path] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    arrow_bytes: list[int] = field(default_factory=list)
     _waiting: list[pa.Table] = field(default_factory=list)
     _sizes: list[Sizes] = field(default_factory=list)
     _rows: int = 0
@@ -121,11 +122,13 @@ class Partition:
             self.close()
             self.files.append(self.folder / f".train-{len(self.files):05d}.writing")
             self.rows.append(0)
+            self.arrow_bytes.append(0)
             self._writer = parquet_writer(self.files[-1])
         if self._written is not None:
             self._written.result()
         self._written = compressors.submit(self._writer, group)
         self.rows[-1] += group.num_rows
+        self.arrow_bytes[-1] += group.nbytes
         self._room = room - group.num_rows
 
 

@@ -20,8 +20,6 @@ from opencodeinstruct.builder.errors import RunFolderError
 from opencodeinstruct.builder.files import flush, writing, written_error
 from opencodeinstruct.builder.finished import as_finished, refuse_misfits
 from opencodeinstruct.builder.row_groups import (
-    GROUP_BYTES,
-    GROUP_ROWS,
     Compressors,
     Partition,
     Sizes,
@@ -38,6 +36,10 @@ from opencodeinstruct.builder.subsets import (
     partition_folder,
 )
 
+PIECE_ROWS = 8192
+PIECE_BYTES = 64 << 20
+"""Rows are dealt out in pieces of that size: a piece costs as much as a few hundred rows."""
+
 _Key = tuple[int, int, int]
 
 
@@ -52,6 +54,7 @@ class Shard:
     domain: str
     judge_score: int | None
     bucket: str
+    arrow_bytes: int
 
 
 def write_shards(
@@ -151,7 +154,7 @@ class _Work:
 
 
 def _pieces(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of `tables`, in order, as finished tables of at most `GROUP_ROWS` rows.
+    """The rows of `tables`, in order, as finished tables of at most `PIECE_ROWS` rows.
 
     Small tables are gathered first: a table costs more than a row.
     """
@@ -160,7 +163,7 @@ def _pieces(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     for table in tables:
         gathered.append(as_finished(table))
         rows, size = rows + table.num_rows, size + table.nbytes
-        if rows >= GROUP_ROWS or size >= 4 * GROUP_BYTES:
+        if rows >= PIECE_ROWS or size >= PIECE_BYTES:
             yield from _sliced(gathered)
             gathered, rows, size = [], 0, 0
     yield from _sliced(gathered)
@@ -168,8 +171,8 @@ def _pieces(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 def _sliced(gathered: list[pa.Table]) -> Iterator[pa.Table]:
     table = pa.concat_tables([dataset_schema().empty_table(), *gathered])
-    for start in range(0, table.num_rows, GROUP_ROWS):
-        yield table.slice(start, GROUP_ROWS)
+    for start in range(0, table.num_rows, PIECE_ROWS):
+        yield table.slice(start, PIECE_ROWS)
 
 
 def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.Table, Sizes]]:
@@ -187,7 +190,8 @@ def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.Table, Sizes]]:
 def _publish(partition: Partition, folder: Path) -> Iterator[Shard]:
     """Give the files of `partition` their final names."""
     count = len(partition.files)
-    for number, (beside, rows) in enumerate(zip(partition.files, partition.rows, strict=True)):
+    written = zip(partition.files, partition.rows, partition.arrow_bytes, strict=True)
+    for number, (beside, rows, arrow_bytes) in enumerate(written):
         flush(beside)
         path = partition.folder / f"train-{number:05d}-of-{count:05d}.parquet"
         beside.replace(path)
@@ -199,6 +203,7 @@ def _publish(partition: Partition, folder: Path) -> Iterator[Shard]:
             domain=partition.domain,
             judge_score=partition.judge_score,
             bucket=partition.bucket,
+            arrow_bytes=arrow_bytes,
         )
     flush(partition.folder)
 

@@ -9,6 +9,8 @@ a release that do not say where they belong lie in folders called `unknown`.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,10 @@ ANY_BUCKET = (*BUCKETS, UNKNOWN)
 EMPTY_FILE = "data/empty/train-00000-of-00001.parquet"
 """A shard without rows that every dataset holds: what a subset without rows points at."""
 
+_SHARD = re.compile(
+    r"data/domain=(?P<domain>\w+)/judge=(?P<judge>\d|unknown)/pass=(?P<bucket>\w+)/"
+    r"train-[^/]*\.parquet"
+)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -165,6 +171,71 @@ def _buckets_between(least: float | None, below: float | None) -> tuple[str, ...
     if start >= end:
         raise ValueError(f"no pass rate is at least {least} and below {below}")
     return BUCKETS[start:end]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The rows of these domains with at least that judge score and pass rate; None: any row."""
+
+    min_judge_score: float | None = None
+    min_pass_rate: float | None = None
+    domains: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        score, share = self.min_judge_score, self.min_pass_rate
+        if score is not None and not 1 <= score <= 5:
+            raise ValueError(f"a judge score is a number from 1 to 5, not {score}")
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f"a pass rate is a number from 0 to 1, not {share}")
+        unknown = sorted(set(self.domains or ()) - set(DOMAINS))
+        if unknown:
+            raise ValueError(f"no domain is called {unknown[0]!r}; there are {', '.join(DOMAINS)}")
+
+    def reaches(self, path: str) -> bool:
+        """Whether the shard `path` of a dataset can hold such rows."""
+        domain, judge, bucket = place_of(path)
+        share, least = self.min_pass_rate, self.min_judge_score
+        return (
+            (self.domains is None or domain in self.domains)
+            and (least is None or (judge is not None and judge >= least))
+            and (share is None or (bucket in BUCKETS and share <= _highest(bucket)))
+        )
+
+    def cuts(self, path: str) -> bool:
+        """Whether some rows of the shard `path`, which can hold such rows, may be others."""
+        bucket = place_of(path)[2]
+        begins = {name: edge for edge, name in EDGES.items()}
+        return (self.min_pass_rate or 0.0) > begins.get(bucket, 0.0)
+
+    def condition(self) -> pc.Expression | None:
+        """The same as a condition on rows, for pyarrow; None where every row fits."""
+        conditions = []
+        if self.min_judge_score is not None:
+            conditions.append(pc.field("judge_score") >= self.min_judge_score)
+        if self.min_pass_rate is not None:
+            conditions.append(pc.field("pass_rate") >= self.min_pass_rate)
+        if self.domains is not None:
+            conditions.append(pc.field("domain").isin(list(self.domains)))
+        return reduce(and_, conditions) if conditions else None
+
+
+def place_of(path: str) -> tuple[str, int | None, str]:
+    """Domain, judge score and bucket of the shard `path`; a `ValueError` for any other file."""
+    found = _SHARD.search(path)
+    if found is None:
+        raise ValueError(f"{path}: is in no folder of a dataset")
+    judge = None if found["judge"] == UNKNOWN else int(found["judge"])
+    return found["domain"], judge, found["bucket"]
+
+
+def is_shard(path: str) -> bool:
+    """Whether the relative `path` is that of a shard with rows of a dataset."""
+    return _SHARD.fullmatch(path) is not None
+
+
+def _highest(bucket: str) -> float:
+    """A share that no row of `bucket` is above."""
+    return {"none": 0.0, "low": 0.5, "high": 0.9}.get(bucket, 1.0)
 
 
 def bucket_of(passed: int | None, total: int | None) -> str:

@@ -21,13 +21,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """Where the rows of an import come from, and what of them could not be read: rows by reason."""
+
+    source: str
+    commit: str | None
+    rows: int
+    unread: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class BuildFacts:
     """What the caller tells the card.
 
     `models` by role, `benchmarks`: number of items kept out by benchmark, `funnel` in the order of
     the stages. `packages`: versions of what programs could import beside the standard library.
     `repo_id` is the Hub repository that the loading example names, where known. `subsets` are named
-    subsets beside those that every dataset has.
+    subsets beside those that every dataset has. `imported`: where it was not made by a run.
     """
 
     pretty_name: str
@@ -41,3 +51,4 @@ class BuildFacts:
     repo_id: str | None = None
     source_datasets: tuple[str, ...] = ("original",)
     subsets: tuple[Subset, ...] = ()
+    imported: Imported | None = None

@@ -1,6 +1,5 @@
 """Exact counts of a dataset, from its shards: one pass, one row group in memory at a time."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from opencodeinstruct.builder.errors import RunFolderError
-from opencodeinstruct.builder.subsets import SUBSETS, UNKNOWN, Subset, bucket_of
+from opencodeinstruct.builder.subsets import SUBSETS, UNKNOWN, Subset, bucket_of, place_of
 
 COUNTED = (
     "generation_algorithm",
@@ -31,9 +30,6 @@ COUNTED = (
 MEASURED = ("input", "output", "solution")
 """Columns whose lengths are counted, in characters."""
 
-_PLACE = re.compile(
-    r"data/domain=(?P<domain>\w+)/judge=(?P<judge>\d|unknown)/pass=(?P<bucket>\w+)/"
-)
 _CELL = ["domain", "judge_score", "tests_passed", "tests_total"]
 
 
@@ -100,7 +96,7 @@ class Stats:
     `faults`: tests by their fault, null where they have none.
     """
 
-    partitions: Mapping[Place, Size]
+    partitions: dict[Place, Size]
     cells: Counter[Cell]
     values: Mapping[str, Counter[object]]
     lengths: Mapping[str, Lengths]
@@ -142,19 +138,46 @@ def measure(folder: Path) -> Stats:
 
     Raises `RunFolderError` when a shard cannot be read, or holds a row of another folder.
     """
-    partitions: dict[Place, Size] = {}
-    stats = Stats(
-        partitions,
+    stats = no_stats()
+    for path in sorted(folder.glob("data/*/*/*/train-*.parquet")):
+        place = _place(path.relative_to(folder).as_posix())
+        size = _measure_file(path, place, stats)
+        stats.partitions[place] = stats.partitions.get(place, Size()) + size
+    return stats
+
+
+def no_stats() -> Stats:
+    """The counts of no rows, to count on from."""
+    return Stats(
+        {},
         Counter(),
         {name: Counter() for name in COUNTED},
         {name: Lengths() for name in (*MEASURED, "tests_total", "output_tokens")},
         {},
         Counter(),
     )
-    for path in sorted(folder.glob("data/*/*/*/train-*.parquet")):
-        place = _place(path.relative_to(folder).as_posix())
-        partitions[place] = partitions.get(place, Size()) + _measure_file(path, place, stats)
-    return stats
+
+
+def count_rows(table: pa.Table, stats: Stats) -> None:
+    """Count the rows of `table`, whatever files they will be in, in `stats`."""
+    stats.cells.update(_count_cells(table))
+    _count_values(table, stats)
+
+
+def count_stats(other: Stats, stats: Stats) -> None:
+    """Count what `other` has counted in `stats` as well."""
+    for place, size in other.partitions.items():
+        stats.partitions[place] = stats.partitions.get(place, Size()) + size
+    stats.cells.update(other.cells)
+    stats.faults.update(other.faults)
+    for name, values in other.values.items():
+        stats.values[name].update(values)
+    for name, lengths in other.lengths.items():
+        stats.lengths[name].rows.update(lengths.rows)
+    for name, closest in other.closest.items():
+        mine = stats.closest.setdefault(name, Closest())
+        mine.rows += closest.rows
+        mine.highest = max(mine.highest, closest.highest)
 
 
 def _measure_file(path: Path, place: Place, stats: Stats) -> Size:
@@ -164,8 +187,7 @@ def _measure_file(path: Path, place: Place, stats: Stats) -> Size:
             cells = _count_cells(table)
             if any((d, j, bucket_of(p, t)) != place for d, j, p, t in cells):
                 raise RunFolderError(f"{path}: holds a row of another folder. Run the build again.")
-            stats.cells.update(cells)
-            _count_values(table, stats)
+            count_rows(table, stats)
             size += Size(rows=table.num_rows, arrow_bytes=table.nbytes)
     except (pa.ArrowException, KeyError) as error:
         why = str(error).splitlines()[0]
@@ -180,11 +202,10 @@ def _row_groups(path: Path) -> Iterable[pa.Table]:
 
 
 def _place(path: str) -> Place:
-    found = _PLACE.match(path)
-    if found is None:
-        raise RunFolderError(f"{path}: is in no folder of a dataset. Remove it.")
-    judge = None if found["judge"] == UNKNOWN else int(found["judge"])
-    return found["domain"], judge, found["bucket"]
+    try:
+        return place_of(path)
+    except ValueError as error:
+        raise RunFolderError(f"{error}. Remove it.") from error
 
 
 def _count_cells(table: pa.Table) -> Counter[Cell]:

@@ -17,6 +17,7 @@ from rich.table import Table
 import opencodeinstruct
 from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.files import write_text
+from opencodeinstruct.tools.dataset_commands import DATASET_COMMANDS
 from opencodeinstruct.tools.doctor import examine
 from opencodeinstruct.tools.endings import as_process
 from opencodeinstruct.tools.exec_command import exec_command
@@ -251,6 +252,8 @@ def publish_command(
 
 app.command("exec")(exec_command)
 app.command("journal")(journal_command)
+for _name, _command in DATASET_COMMANDS.items():
+    app.command(_name)(_command)
 
 
 STAGE_HELP = {

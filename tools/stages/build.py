@@ -6,7 +6,7 @@ and the old one is deleted. A kill at any moment is healed by `recover`, with wh
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from opencodeinstruct.builder.subsets import SUBSETS, Subset, subset_of
 from opencodeinstruct.dataset_card.card import PLOTS, card
 from opencodeinstruct.dataset_card.facts import BuildFacts, Step
 from opencodeinstruct.dataset_card.plots import draw
-from opencodeinstruct.dataset_card.stats import measure
+from opencodeinstruct.dataset_card.stats import Stats, measure
 
-__all__ = ["BuildFacts", "BuildReport", "BuildSettings", "Step", "build", "recover"]
+__all__ = ["BuildFacts", "BuildReport", "BuildSettings", "Step", "build", "describe", "recover"]
 
 
 class SubsetSettings(BaseModel):
@@ -99,7 +99,13 @@ def build(
         shards = write_shards(
             tables, building, rows_per_file=settings.rows_per_file, progress=progress
         )
-        counts = _describe(building, shards, facts, settings)
+        if not shards:
+            raise RunFolderError(
+                "build: no row is left, so there is no dataset to build. "
+                "Look at the rejects of the stages before it for the reasons."
+            )
+        write_empty(building)
+        counts = describe(building, shards, measure(building), facts, settings)
         _take_place(folder)
     except OSError as error:
         raise written_error(folder, error) from error
@@ -127,17 +133,17 @@ def recover(folder: Path) -> None:
         raise written_error(folder, error) from error
 
 
-def _describe(
-    building: Path, shards: list[Shard], facts: BuildFacts, settings: BuildSettings
+def describe(
+    building: Path,
+    shards: Sequence[Shard],
+    stats: Stats,
+    facts: BuildFacts,
+    settings: BuildSettings,
 ) -> dict[str, int]:
-    """Write everything but the shards, the manifest last; rows by named subset."""
-    if not shards:
-        raise RunFolderError(
-            "build: no row is left, so there is no dataset to build. "
-            "Look at the rejects of the stages before it for the reasons."
-        )
-    write_empty(building)
-    stats = measure(building)
+    """Write everything but the shards, which `stats` counted, the manifest last.
+
+    Returns the rows of each named subset.
+    """
     plots = draw(stats, facts.funnel)
     for plot in plots:
         write_bytes(building / PLOTS / plot.name, plot.png)
