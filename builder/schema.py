@@ -211,6 +211,16 @@ METADATA = (
         "For each benchmark of which the row holds a solution's code, whatever its names: the item "
         "with most, 0..1.",
     ),
+    Column(
+        "exact_group",
+        pa.string(),
+        "Id of the first of the questions that are equal but for case and white space.",
+    ),
+    Column(
+        "near_group",
+        pa.string(),
+        "Id of the first of all questions linked by likeness; split train and test by it.",
+    ),
     Column("output_tokens", pa.int32(), "Tokens of `output`, as the solver's endpoint counted."),
     Column("spent_prompt_tokens", pa.int32(), "Prompt tokens spent on this row in all stages."),
     Column("spent_output_tokens", pa.int32(), "Tokens that models wrote for this row, all stages."),

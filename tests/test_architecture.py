@@ -40,6 +40,7 @@ ROOMS = {
         "tools.dataset_commands",
         "tools.exec_command",
         "tools.journal_command",
+        "tools.dedup_command",
         "tools.reference",
         "tools.__main__",
     ),
@@ -95,6 +96,7 @@ PLACES = {
         "tools.cli",
         "tools.dataset_commands",
         "tools.journal_command",
+        "tools.dedup_command",
         "tools.programs.shown",
         "tools.running",
         "tools.shown",
@@ -103,6 +105,7 @@ PLACES = {
     "typer": {
         "tools.cli",
         "tools.dataset_commands",
+        "tools.dedup_command",
         "tools.exec_command",
         "tools.journal_command",
         "tools.reference",

@@ -18,6 +18,7 @@ import opencodeinstruct
 from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.tools.dataset_commands import DATASET_COMMANDS
+from opencodeinstruct.tools.dedup_command import dedup_command
 from opencodeinstruct.tools.doctor import examine
 from opencodeinstruct.tools.endings import as_process
 from opencodeinstruct.tools.exec_command import exec_command
@@ -254,6 +255,7 @@ app.command("exec")(exec_command)
 app.command("journal")(journal_command)
 for _name, _command in DATASET_COMMANDS.items():
     app.command(_name)(_command)
+app.command("dedup")(dedup_command)
 
 
 STAGE_HELP = {
@@ -261,7 +263,6 @@ STAGE_HELP = {
     "instruct": "Make a self-contained question of each seed.",
     "evolve": "Evolve questions by mutation and crossover.",
     "clean": "Drop questions that break a rule.",
-    "dedup": "Drop exact and near duplicates.",
     "decontaminate": "Drop questions that share text with a benchmark.",
     "respond": "Have each question solved.",
     "testgen": "Have unit tests written for each question.",

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
+from opencodeinstruct.tools.deduplicated import deduplicated
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
 from opencodeinstruct.tools.packages import installed
@@ -25,7 +26,6 @@ from opencodeinstruct.tools.recipe import Recipe, digest
 from opencodeinstruct.tools.sources.read import read_seeds
 from opencodeinstruct.tools.stages.clean import clean
 from opencodeinstruct.tools.stages.decontaminate import decontaminate, fallen_groups, survey
-from opencodeinstruct.tools.stages.dedup import dedup
 from opencodeinstruct.tools.stages.evolve import evolve
 from opencodeinstruct.tools.stages.execute import execute
 from opencodeinstruct.tools.stages.instruct import instruct
@@ -70,7 +70,7 @@ ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
 
 AskingStage = Callable[..., Awaitable[Outcome]]
 
-_FORMAT = 3  # raise it when a stage makes other rows of the same input: old runs are then redone
+_FORMAT = 5  # raise it when a stage makes other rows of the same input: old runs are then redone
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _works(recipe: Recipe, services: Services) -> dict[str, Work]:
         "instruct": _asking("instruct", instruct, recipe, services),
         "evolve": Population(partial(_evolve, recipe, services)),
         "clean": Columns(partial(clean, settings=recipe.clean), whole=False),
-        "dedup": Columns(partial(dedup, settings=recipe.dedup), whole=True),
+        "dedup": Columns(partial(deduplicated, settings=recipe.dedup), whole=True),
         "decontaminate": _decontaminator(recipe, with_dropped=True),
         "respond": _asking("respond", respond, recipe, services),
         "testgen": _asking("testgen", testgen, recipe, services),

@@ -98,7 +98,9 @@ class Recipe(BaseModel):
 
 def load_recipe(path: Path) -> Recipe:
     """The recipe in the YAML file `path`; a `RecipeError` names the key that cannot be used."""
-    given = with_absolute_paths(read_yaml(path), path.resolve().parent, ("path", "prompts"))
+    given = with_absolute_paths(
+        read_yaml(path), path.resolve().parent, ("path", "prompts", "against")
+    )
     return recipe_of(given, path)
 
 
@@ -125,6 +127,9 @@ def _check_places(recipe: Recipe, path: Path) -> None:
                 f"seeds.{index}.path: {place} is not there. Correct the path; a relative one "
                 f"starts at {path.resolve().parent}.",
             )
+    against = recipe.dedup.against
+    if against is not None and not against.exists():
+        raise RecipeError(path, f"dedup.against: {against} is not there. Correct or remove it.")
     _check_benchmarks(recipe, path)
 
 

@@ -1,148 +1,191 @@
 """Keep one of each group of questions that say the same.
 
-Exact: equal after Unicode compatibility form, lower-casing and white space. Near: the word
-shingles of two questions have a Jaccard similarity of at least the threshold; MinHash only proposes
-pairs, each is then measured. A row is compared with the rows that are kept and with no other, so a
-chain of small edits does not melt into one row. The first in input order is the one that stays.
+Exact: equal but for case, compatibility form and white space. Near: the sets of runs of tokens of
+two questions have a Jaccard similarity of at least the threshold; MinHash only proposes pairs, each
+is then measured. A row is dropped only for a row that is kept, so a chain of small edits does not
+melt into one. Groups are all that is linked, kept or not: a division by group leaks nothing.
 """
 
-import math
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from opencodeinstruct.tools.outcome import Verdicts
-from opencodeinstruct.tools.text.minhash import band_keys, meeting, signatures
-from opencodeinstruct.tools.text.ngrams import Hashes, WordHashes, hash_of, jaccards, shingles
-from opencodeinstruct.tools.text.words import normalised, tokens_of
+from opencodeinstruct.tools.text.alike import Alike, Likeness, Source, Texts, find_alike
+from opencodeinstruct.tools.text.banding import choose_banding
 
 REASONS = {
-    "exact_duplicate": "An earlier kept question is the same but for case and white space.",
-    "near_duplicate": "An earlier kept question shares most of its runs of words.",
+    "exact_duplicate": "A kept question is the same but for case and white space.",
+    "near_duplicate": "A kept question shares most of its runs of words.",
+    "known_duplicate": "The dataset that the recipe compares with has the question already.",
 }
 
-
-_FEW = 8  # candidates measured at first: mostly the first one is the twin
+_SLICE = 2048  # rows compared at a time
+_LOWEST = -1.0  # rank of a row that has no score yet
 
 
 class DedupSettings(BaseModel):
-    """How alike two questions may be."""
+    """How alike two questions may be, and which of them stays."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: str = Field(default="input", min_length=1)  # solutions of two questions may agree
     ngram_words: int = Field(default=5, ge=1, le=64)  # the usual shingle of text deduplication
     threshold: float = Field(default=0.7, gt=0, le=1)  # MinHash practice of The Stack
-    bands: int = Field(default=25, ge=1, le=256)  # 25 x 5 finds 99% at 0.7; 16 x 8 finds 60%
-    band_rows: int = Field(default=5, ge=1, le=64)
+    # of a signature; cut into bands so that at most 2% of pairs at the threshold are missed
+    permutations: int = Field(default=128, ge=1, le=4096)
+    # levels that drop rows; the columns `exact_group` and `near_group` are filled all the same
+    drop: tuple[Literal["exact", "near"], ...] = ("exact", "near")
+    # what decides who stays, one after the other; before answers exist only the id does
+    keep: tuple[Literal["judge_score", "pass_rate", "id", "first"], ...] = (
+        "judge_score",
+        "pass_rate",
+        "id",
+    )
+    # a dataset or an index that new rows must not repeat: a folder, JSONL or Parquet
+    against: Path | None = None
+    engine: Literal["ours", "text-dedup"] = "ours"  # or that package, installed as an extra
 
 
-@dataclass(slots=True)
-class _KeptTexts:
-    """The kept rows, to be found again by text and by band."""
-
-    exact: dict[int, int] = field(default_factory=dict)
-    banded: dict[tuple[int, int], list[int]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, row: int, text: int, keys: Sequence[int]) -> None:
-        self.exact[text] = row
-        for band, key in enumerate(keys):
-            if key:
-                self.banded[band, key].append(row)
-
-    def near(self, keys: Sequence[int]) -> list[int]:
-        """The kept rows that share a band, in input order."""
-        found: set[int] = set()
-        for band, key in enumerate(keys):
-            if key:
-                found.update(self.banded.get((band, key), ()))
-        return sorted(found)
+def likeness_of(settings: DedupSettings) -> Likeness:
+    """What the settings say of two texts."""
+    banding = choose_banding(settings.threshold, settings.permutations)
+    return Likeness(settings.ngram_words, settings.threshold, banding)
 
 
-def _texts(table: pa.Table, column: str) -> list[str | None]:
+def _texts(table: pa.Table, column: str) -> pa.ChunkedArray:
     if column not in table.column_names:
-        return [None] * table.num_rows
-    return list(table.column(column).to_pylist())
+        return pa.chunked_array([pa.nulls(table.num_rows, pa.large_string())])
+    return table.column(column)
 
 
-def _name(table: pa.Table, row: int) -> str:
-    named = table.column("id")[row].as_py() if "id" in table.column_names else None
-    return str(named) if named else f"row {row}"
+def _order(table: pa.Table, keep: Sequence[str]) -> NDArray[np.int64]:
+    """The rows in the order of survival: high scores first, then small ids, then input order."""
+    keys: list[NDArray[np.float64] | NDArray[np.int64]] = []
+    for name in keep:
+        if name == "first":
+            break
+        if name not in table.column_names:
+            continue
+        column = table.column(name)
+        if name == "id":
+            ranks = pc.rank(column, tiebreaker="dense")
+            keys.append(ranks.to_numpy().astype(np.int64))
+        else:
+            scores = pc.fill_null(column.cast(pa.float64()), _LOWEST)
+            keys.append(-scores.to_numpy())
+    rows = np.arange(table.num_rows)
+    return np.asarray(np.lexsort([rows, *reversed(keys)]), np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class _Alike:
-    row: int
-    similarity: float
+def _names(table: pa.Table) -> pa.Array:
+    """What rows are called in groups: their ids, or their numbers where they have none."""
+    numbers = pc.binary_join_element_wise(
+        "row ", pa.array(np.arange(table.num_rows)).cast(pa.string()), ""
+    )
+    if "id" not in table.column_names:
+        return numbers
+    return pc.coalesce(table.column("id").combine_chunks().cast(pa.string()), numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    """The shingles and signatures of all texts, and how alike is too alike."""
-
-    sets: Sequence[Hashes]
-    signed: Hashes
-    threshold: float
-
-    def likely(self, own: int, others: Sequence[int]) -> list[int]:
-        """`others` but for those whose signatures rule it out, by five standard deviations."""
-        if len(others) <= _FEW:
-            return list(others)
-        rows = np.array(others)
-        estimate = (self.signed[rows] == self.signed[own]).mean(axis=1)
-        spread = math.sqrt(self.threshold * (1 - self.threshold) / self.signed.shape[1])
-        return [int(row) for row in rows[estimate >= self.threshold - 5 * spread]]
-
-    def first(self, own: int, others: Sequence[int]) -> _Alike | None:
-        """The first of `others` that is too like `own`; each is measured, none is guessed."""
-        start, size = 0, _FEW
-        likely = self.likely(own, others)
-        while start < len(likely):
-            block = likely[start : start + size]
-            found = jaccards(self.sets[own], [self.sets[row] for row in block])
-            alike = np.flatnonzero(found >= self.threshold)
-            if len(alike):
-                return _Alike(block[int(alike[0])], float(found[alike[0]]))
-            start, size = start + size, 4 * size
-        return None
+def _nothing(_what: str, _done: int) -> None:
+    """Tell nobody."""
 
 
-def dedup(table: pa.Table, settings: DedupSettings) -> Verdicts:
-    """Drop each row whose text repeats that of an earlier kept row.
+def dedup(table: pa.Table, settings: DedupSettings, known: Sequence[Source] = ()) -> Verdicts:
+    """Drop each row whose text repeats that of a kept row, or of `known`.
 
-    The evidence names the kept row and their similarity. Rows without text (null) are kept; a text
-    of fewer words than a shingle only equals itself. The result does not depend on chance.
+    The evidence names the kept row and their similarity. `exact_group` and `near_group` are the ids
+    of the first row, by the rule of who stays, of those with an equal text and of all that are
+    linked by likeness; that of a row alone is its own. Rows without text (null) are kept; a text of
+    fewer tokens than a shingle only equals itself. The result does not depend on chance, nor, where
+    ids differ, on the order of the rows.
     """
     texts = _texts(table, settings.column)
-    present = [row for row, text in enumerate(texts) if text is not None]
-    whole = [normalised(text) for text in texts if text is not None]
-    hashes = WordHashes()
-    sets = [
-        shingles(tokens_of(texts[row] or ""), text, settings.ngram_words, hashes)
-        for row, text in zip(present, whole, strict=True)
-    ]
-    signed = signatures(sets, settings.bands * settings.band_rows)
-    keys = meeting(band_keys(signed, settings.bands)).tolist()
-    measure = _Measure(sets, signed, settings.threshold)
-    kept = _KeptTexts()
-    reasons: list[str | None] = [None] * len(texts)
-    evidence: list[str | None] = [None] * len(texts)
-    for place, row in enumerate(present):
-        text = hash_of(whole[place])
-        same = kept.exact.get(text)
-        if same is not None:
-            reasons[row], alike = "exact_duplicate", _Alike(same, 1.0)
-        elif (near := measure.first(place, kept.near(keys[place]))) is not None:
-            reasons[row], alike = "near_duplicate", near
-        else:
-            kept.add(place, text, keys[place])
-            continue
-        evidence[row] = f"{_name(table, present[alike.row])} {alike.similarity:.3f}"
-    return Verdicts(
-        reasons=pa.array(reasons, pa.string()).dictionary_encode(),
-        evidence=pa.array(evidence, pa.string()),
+    slices = [texts.slice(start, _SLICE) for start in range(0, len(texts), _SLICE)]
+    own = Texts(lambda: (part.combine_chunks() for part in slices))
+    order = _order(table, settings.keep)
+
+    def whole_order(rows: int) -> NDArray[np.int64]:
+        before = rows - len(order)
+        return np.concatenate([np.arange(before), before + order])
+
+    found = find_alike(
+        [*known, own], likeness_of(settings), _nothing, whole_order, known=len(known)
     )
+    return _verdicts(found, table, settings)
+
+
+def _verdicts(found: Alike, table: pa.Table, settings: DedupSettings) -> Verdicts:
+    before = len(found.kept) - table.num_rows
+    rows = np.arange(table.num_rows)
+    kept, exact, near = (
+        column[before:] - before for column in (found.kept, found.exact, found.near)
+    )
+    similarity = found.similarity[before:]
+    names = _names(table)
+    if "near" not in settings.drop:
+        kept, similarity = exact, np.ones(len(rows))
+    equal = (exact != rows) & ~(similarity < 1)
+    dropped = kept != rows
+    if "exact" not in settings.drop:
+        dropped &= ~equal
+    reasons = np.where(kept < 0, 2, np.where(equal, 0, 1))
+    chosen = pa.DictionaryArray.from_arrays(
+        pa.array(reasons.astype(np.int32), mask=~dropped), pa.array(list(REASONS))
+    )
+    return Verdicts(
+        reasons=chosen,
+        evidence=_evidence(names, kept, similarity, dropped),
+        columns=_groups(table, names, exact, near),
+    )
+
+
+def verdicts_of_clusters(
+    table: pa.Table, clusters: Sequence[int], settings: DedupSettings
+) -> Verdicts:
+    """The verdicts of another engine's clusters (-1: alone): of each, one row stays."""
+    rows = np.arange(table.num_rows)
+    own = np.asarray(clusters, np.int64)
+    order = _order(table, settings.keep)
+    own = np.where(own < 0, rows.max(initial=0) + 1 + rows, own)
+    _, first, inverse = np.unique(own[order], return_index=True, return_inverse=True)
+    head = np.empty_like(rows)
+    head[order] = order[first[inverse]]
+    return _verdicts(Alike(rows, head, head, np.full(len(rows), np.nan)), table, settings)
+
+
+def _evidence(
+    names: pa.Array,
+    kept: NDArray[np.int64],
+    similarity: NDArray[np.float64],
+    dropped: NDArray[np.bool_],
+) -> pa.Array:
+    """Of each dropped row the name of the kept one, and how alike they are."""
+    said = [
+        f"{names[other].as_py() if other >= 0 else 'known before'} {alike:.3f}".removesuffix(" nan")
+        for other, alike in zip(kept[dropped].tolist(), similarity[dropped].tolist(), strict=True)
+    ]
+    evidence = np.full(len(kept), None, object)
+    evidence[dropped] = said
+    return pa.array(evidence, pa.string())
+
+
+def _groups(
+    table: pa.Table, names: pa.Array, exact: NDArray[np.int64], near: NDArray[np.int64]
+) -> dict[str, pa.Array]:
+    """The group columns that `table` has; where a known text comes first, our first names them."""
+    rows = np.arange(len(names))
+    columns = {}
+    for name, group in (("exact_group", exact), ("near_group", near)):
+        _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+        named = np.where(group >= 0, group, rows[first][inverse])
+        if name in table.column_names:
+            columns[name] = names.take(pa.array(named))
+    return columns

@@ -34,7 +34,7 @@ _SPACE = np.int32(32)
 _PAGE_BITS = PAGE.bit_length() - 1
 
 
-@compiled
+@inlined
 def mixed(value: np.uint64) -> np.uint64:
     """`value` with each of its bits spread over all (the finaliser of SplitMix64)."""
     value = (value ^ (value >> _SHIFTS[0])) * _MIX[0]
@@ -124,21 +124,6 @@ def _absorbed(
 
 
 @compiled
-def _absorbed_slowly(
-    hashed: np.uint64,
-    value: np.int32,
-    more: NDArray[np.int32],
-    marks: NDArray[np.int32],
-    waiting: int,
-) -> tuple[np.uint64, int]:
-    if value >= 0:
-        return _absorbed(hashed, value, marks, waiting)
-    for place in range(1 - value, 1 - value + more[-value]):
-        hashed, waiting = _absorbed(hashed, more[place], marks, waiting)
-    return hashed, waiting
-
-
-@inlined
 def absorb(
     hashed: np.uint64,
     value: np.int32,
@@ -148,11 +133,14 @@ def absorb(
 ) -> tuple[np.uint64, int]:
     """`hashed` with one more character, of which `value` is the table's, and how many marks wait.
 
-    `marks` holds what waits; `settled` takes it in at the end.
+    `marks` holds what waits; `settled` takes it in at the end. Where none waits and the character
+    is ASCII, `with_value` does the same, much faster.
     """
-    if waiting == 0 and 0 <= value <= _CODE:
-        return with_value(hashed, value), 0
-    return _absorbed_slowly(hashed, value, more, marks, waiting)
+    if value >= 0:
+        return _absorbed(hashed, value, marks, waiting)
+    for place in range(1 - value, 1 - value + more[-value]):
+        hashed, waiting = _absorbed(hashed, more[place], marks, waiting)
+    return hashed, waiting
 
 
 @compiled
@@ -208,7 +196,10 @@ def _hash_texts(
             if kinds[slot] == BLANK:
                 gap = begun
                 continue
-            if kinds[slot] != HIDDEN:
+            if waiting == 0 and slot < 0x80:
+                hashed = with_value(with_value(hashed, _SPACE) if gap else hashed, values[slot])
+                gap, begun = False, True
+            elif kinds[slot] != HIDDEN:
                 if gap:
                     hashed, waiting = absorb(hashed, _SPACE, tables.more, marks, waiting)
                 hashed, waiting = absorb(hashed, values[slot], tables.more, marks, waiting)

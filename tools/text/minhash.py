@@ -1,59 +1,74 @@
-"""MinHash signatures and the bands in which alike texts meet (locality-sensitive hashing).
+"""MinHash signatures, kept only as one key for each of their bands.
 
-Two texts of Jaccard similarity s share at least one of b bands of r rows with probability
-1 - (1 - s^r)^b: with 25 bands of 5 rows 0.99 at s = 0.7 and 0.9999 at s = 0.8.
+Equal keys in a column mean an equal band, so that two texts may be alike. Minima are of 32 bits,
+under permutations x -> a x + b, which the processor takes eight at a time.
 """
 
-from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
-from opencodeinstruct.tools.text.ngrams import Hashes, hash_of, hash_together
+from opencodeinstruct.tools.text.banding import Banding
+from opencodeinstruct.tools.text.compiled import compiled
+from opencodeinstruct.tools.text.folding import Hashes, mixed
+from opencodeinstruct.tools.text.shingles import Grams
 
-_CHUNK = 1 << 19  # shingles hashed at a time: 4 MiB for each intermediate array
-
-
-def _chunks(sets: Sequence[Hashes]) -> list[tuple[int, int]]:
-    """Ranges of `sets` of about `_CHUNK` shingles each, never empty."""
-    ranges, start, total = [], 0, 0
-    for place, values in enumerate(sets):
-        total += len(values)
-        if total >= _CHUNK:
-            ranges.append((start, place + 1))
-            start, total = place + 1, 0
-    if start < len(sets):
-        ranges.append((start, len(sets)))
-    return ranges
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_HALF = np.uint64(32)
+NO_KEY = np.uint64(0)
 
 
-def signatures(sets: Sequence[Hashes], size: int) -> Hashes:
-    """An array of shape (len(sets), size): `size` minima for each non-empty set of shingles."""
-    factors = [np.uint64(hash_of(f"factor {n}") | 1) for n in range(size)]
-    offsets = [np.uint64(hash_of(f"offset {n}")) for n in range(size)]
-    result = np.empty((len(sets), size), np.uint64)
-    for first, last in _chunks(sets):
-        part = sets[first:last]
-        values = np.concatenate(part)
-        starts = np.cumsum([0, *(len(one) for one in part[:-1])])
-        for place in range(size):
-            mapped = (values * factors[place] + offsets[place]) >> np.uint64(24)
-            result[first:last, place] = np.minimum.reduceat(mapped, starts)
-    return result
+def _drawn(what: str, count: int) -> NDArray[np.uint32]:
+    """`count` numbers, the same everywhere and at any time."""
+    data = b"".join(
+        blake2b(f"{what} {number}".encode(), digest_size=4).digest() for number in range(count)
+    )
+    return np.frombuffer(data, np.dtype("<u4")).astype(np.uint32)
 
 
-def band_keys(signed: Hashes, bands: int) -> Hashes:
-    """An array of shape (len(signed), bands): equal keys in a column mean an equal band."""
-    rows = signed.shape[1] // bands
-    keys = np.empty((len(signed), bands), np.uint64)
-    for band in range(bands):
-        keys[:, band] = hash_together(signed.T[band * rows : (band + 1) * rows])
+@compiled
+def _minima(
+    hashes: Hashes,
+    factors: NDArray[np.uint32],
+    addends: NDArray[np.uint32],
+    least: NDArray[np.uint32],
+) -> None:
+    least[:] = np.uint32(0xFFFFFFFF)
+    for each in range(len(hashes)):
+        value = np.uint32(hashes[each] >> _HALF)
+        for place in range(len(least)):
+            mapped = np.uint32(np.uint32(factors[place] * value) + addends[place])
+            least[place] = min(least[place], mapped)
+
+
+@compiled
+def _keys(
+    hashes: Hashes,
+    offsets: NDArray[np.int64],
+    factors: NDArray[np.uint32],
+    addends: NDArray[np.uint32],
+    rows: int,
+    keys: Hashes,
+) -> None:
+    least = np.empty(len(factors), np.uint32)
+    for row in range(keys.shape[1]):
+        begin, end = offsets[row], offsets[row + 1]
+        if begin == end:
+            keys[:, row] = NO_KEY
+            continue
+        _minima(hashes[begin:end], factors, addends, least)
+        for band in range(keys.shape[0]):
+            key = np.uint64(band + 1)
+            for place in range(band * rows, (band + 1) * rows):
+                key = mixed(key * _FACTOR + np.uint64(least[place]))
+            keys[band, row] = key | np.uint64(1)
+
+
+def band_keys(grams: Grams, banding: Banding) -> Hashes:
+    """An array of shape (bands, rows of `grams`); `NO_KEY` for a row without hashes."""
+    size = banding.bands * banding.rows
+    keys = np.empty((banding.bands, len(grams.offsets) - 1), np.uint64)
+    factors, addends = _drawn("factor", size) | np.uint32(1), _drawn("addend", size)
+    _keys(grams.hashes, grams.offsets, factors, addends, banding.rows, keys)
     return keys
-
-
-def meeting(keys: Hashes) -> Hashes:
-    """`keys` with 0 for each that no other row of the same column has."""
-    result = keys.copy()
-    for band in range(keys.shape[1]):
-        _, inverse, counts = np.unique(keys[:, band], return_inverse=True, return_counts=True)
-        result[counts[inverse] == 1, band] = 0
-    return result

@@ -37,6 +37,7 @@ from opencodeinstruct.tools.text.folding import (
     absorb,
     characters_of,
     far_slot,
+    mixed,
     settled,
     with_value,
 )
@@ -212,6 +213,17 @@ def _write_run(
     return stop, _write(made, count, run, place - begin, stop - begin)
 
 
+@inlined
+def _with_small(
+    data: NDArray[np.uint8], place: int, end: int, hashed: np.uint64
+) -> tuple[np.uint64, int]:
+    """`hashed` with the small letters of ASCII that stand at `place`, and where they end."""
+    while place < end and 97 <= data[place] <= 122:
+        hashed = with_value(hashed, np.int32(data[place]))
+        place += 1
+    return hashed, place
+
+
 @compiled
 def _scan_row(
     data: NDArray[np.uint8],
@@ -224,30 +236,35 @@ def _scan_row(
     count: int,
 ) -> int:
     """Write the tokens of `data[begin:end]` from place `count` on; where the next ones go."""
-    slots, kinds, values = tables.slots, tables.kinds, tables.values
+    slots, kinds, values, more = tables.slots, tables.kinds, tables.values, tables.more
+    actions, following = rules.actions, rules.following
     place, state, start, last = begin, _NONE, begin, begin
     hashed, waiting = START, 0
     while place < end:
         byte = data[place]
         slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
         kind = kinds[slot]
-        action = rules.actions[state, kind]
-        if action & _LOOK and _are_small(data, place + 1, end):
-            action |= _CLOSE | _OPEN
+        action = actions[state, kind]
+        looks = action & _LOOK and _are_small(data, place + 1, end)
+        action |= (_CLOSE | _OPEN) if looks else 0
         if action & _CLOSE:
-            count = _write(
-                made, count, settled(hashed, marks, waiting), start - begin, last - begin
-            )
+            token = mixed(hashed) if waiting == 0 else settled(hashed, marks, waiting)
+            count = _write(made, count, token, start - begin, last - begin)
         if action & _OPEN:
             start, hashed, waiting = place, START, 0
         if action & _FOLD:
-            hashed, waiting = absorb(hashed, values[slot], tables.more, marks, waiting)
             last = place + size
+            if waiting == 0 and byte < 0x80:
+                hashed, last = _with_small(data, last, end, with_value(hashed, values[byte]))
+                kind = np.uint8(LOWER) if last > place + 1 else kind
+                size = last - place
+            else:
+                hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
         if action & _RUN:
             place, count = _write_run(data, begin, end, place, size, tables, marks, made, count)
         else:
             place += size
-        state = rules.following[state, kind]
+        state = following[state, kind]
     if state != _NONE:
         count = _write(made, count, settled(hashed, marks, waiting), start - begin, last - begin)
     return count
