@@ -255,7 +255,6 @@ app.command("exec")(exec_command)
 app.command("journal")(journal_command)
 for _name, _command in DATASET_COMMANDS.items():
     app.command(_name)(_command)
-app.command("dedup")(dedup_command)
 
 
 STAGE_HELP = {
@@ -263,6 +262,7 @@ STAGE_HELP = {
     "instruct": "Make a self-contained question of each seed.",
     "evolve": "Evolve questions by mutation and crossover.",
     "clean": "Drop questions that break a rule.",
+    "dedup": "Drop exact and near duplicates.",
     "decontaminate": "Drop questions that share text with a benchmark.",
     "respond": "Have each question solved.",
     "testgen": "Have unit tests written for each question.",
@@ -300,7 +300,10 @@ def _add_stage_command(stage: str, help_text: str) -> None:
 
 
 for _stage, _help in STAGE_HELP.items():
-    _add_stage_command(_stage, _help)
+    if _stage == "dedup":  # it takes files as well
+        app.command("dedup", rich_help_panel="Stages, one by one")(dedup_command)
+    else:
+        _add_stage_command(_stage, _help)
 
 
 @app.callback(invoke_without_command=True)
