@@ -324,3 +324,14 @@ def test_a_test_that_hangs_costs_no_other_its_verdict(sandbox: Open) -> None:
     tests[1], tests[3] = "while True:\n    assert f(1)", "assert f(2) == 1"
     verdicts = sandbox.verdicts("def f(x): return x", *tests)
     assert verdicts == ["pass", "timeout", "pass", "fail", "pass"]
+
+
+def test_functions_are_of_one_class_and_objects_that_are_called_so_of_another(
+    sandbox: Open,
+) -> None:
+    code = (
+        "def f(): return 1\ndef g(): return 2\nclass function:\n    def __call__(self): return 3\n"
+    )
+    test = "assert type(f) is type(g) is not type(h) and (f(), g(), h()) == (1, 2, 3)"
+    result = sandbox.result(code + "h = function()", test, test)
+    assert [one.verdict for one in result.verdicts] == ["pass", "pass"]

@@ -167,12 +167,19 @@ setattr(Handle, "__contains__", judged("contains"))  # noqa: B010 - the checker 
 KINDS: dict[tuple[str, int, str], type[Handle]] = {}
 
 
+def made(can: str, name: str) -> type[Handle]:
+    """A class of handles."""
+    return type(name, (SHAPES[can],), {"__slots__": (), "__module__": "solution"})
+
+
 def handle_class(can: str, kind: int, name: str) -> type[Handle]:
     """The class of handles of the candidate's class `kind`, under the name that has there."""
     key = (can, kind, name)
     if key not in KINDS:
-        KINDS[key] = type(name, (SHAPES[can],), {"__slots__": (), "__module__": "solution"})
+        plain = key == ("call", kind, "function") and FUNCTION not in KINDS.values()
+        KINDS[key] = FUNCTION if plain else made(can, name)
     return KINDS[key]
 
 
 SHAPES = {"keep": Handle, "call": Callable, "class": Class, "next": Source}
+FUNCTION = made("call", "function")  # every program has some, and a class takes time to make
