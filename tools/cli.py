@@ -17,6 +17,7 @@ from rich.table import Table
 import opencodeinstruct
 from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.files import write_text
+from opencodeinstruct.tools.contamination_command import contamination_command
 from opencodeinstruct.tools.dataset_commands import DATASET_COMMANDS
 from opencodeinstruct.tools.dedup_command import dedup_command
 from opencodeinstruct.tools.doctor import examine
@@ -255,6 +256,7 @@ app.command("exec")(exec_command)
 app.command("journal")(journal_command)
 for _name, _command in DATASET_COMMANDS.items():
     app.command(_name)(_command)
+app.command("contamination")(contamination_command)
 
 
 STAGE_HELP = {

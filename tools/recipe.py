@@ -49,7 +49,7 @@ class Recipe(BaseModel):
     models: dict[Role, ModelSettings] = Field(default_factory=dict)
     prompts: Path | None = None  # a folder whose files replace the prompts of the same names
     rows_per_part: int = Field(default=1000, ge=1, le=1_000_000)  # what a full disk can cost
-    # kept out: `humaneval`, or files of your own with name, path and fields
+    # kept out: names (docs/contamination.md), or files of your own with name, path and fields
     benchmarks: tuple[str | BenchmarkFile, ...] = ("humaneval",)
 
     # where seeds come from, see below

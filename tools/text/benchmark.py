@@ -14,23 +14,29 @@ _EXAMPLES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One problem of a benchmark; a part that it lacks is empty."""
+    """One problem of a benchmark; a part that it lacks is empty.
+
+    `date`: when it was published, as the benchmark has it. `entry_point`: what the tests call.
+    """
 
     id: str
     prompt: str
     solution: str = ""
     tests: str = ""
+    entry_point: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A named benchmark with at least one item."""
+    """A named benchmark with at least one item; `origin` says where it comes from."""
 
     name: str
     items: tuple[Item, ...]
+    origin: str = ""
 
 
-def _docstring(prompt: str) -> str:
+def docstring(prompt: str) -> str:
     """The docstring of the last function of `prompt`, or its last triple-quoted text."""
     try:
         functions = [n for n in ast.parse(prompt).body if isinstance(n, ast.FunctionDef)]
@@ -44,6 +50,6 @@ def _docstring(prompt: str) -> str:
 
 def description(prompt: str) -> str:
     """What `prompt` says in words: its docstring before the examples; empty if it has none."""
-    text = _docstring(prompt)
+    text = docstring(prompt)
     found = _EXAMPLES.search(text)
     return text[: found.start()].strip() if found else text.strip()

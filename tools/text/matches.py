@@ -38,6 +38,8 @@ _LEAST_WEIGHT = 8.0  # or this many telling runs: a piece of a long part
 _FEWEST_ROWS = 1000  # fewer say little about what is common
 _LITTLE_ELSE = 0.8  # of a row's tokens are the part's: then the row is the part
 _NEARLY_ALL = 0.9
+_PERFECT = 0.97  # a text of few words is known by all of them in a row
+_EVIDENCE_OF_PERFECT = 0.6
 _LONG_WEIGHT = 20.0  # long runs of this weight are no accident, however long the part
 
 
@@ -45,7 +47,8 @@ _LONG_WEIGHT = 20.0  # long runs of this weight are no accident, however long th
 class Thresholds:
     """From which score a match counts, and how much evidence it takes: telling words, about.
 
-    For solutions and tests, which share idioms, `containment` is that of `code_containment`.
+    For solutions and tests, which share idioms, `code_containment` stands for `containment`, and
+    twice the share of long runs is needed.
     """
 
     ngram_words: int
@@ -215,9 +218,13 @@ def _matches_of_words(of: Tokens, scales: Scales, limits: Thresholds) -> list[Ma
     prose = np.array([part.kind in PROSE for part in scales.index.parts], np.bool_)[numbers]
     least = np.where(prose, limits.containment, limits.code_containment)
     whole = _whole(found)
-    contained = whole | ((found.score >= least) & (found.score * found.total >= limits.evidence))
+    enough = found.score * found.total >= limits.evidence * np.where(
+        found.score >= _PERFECT, _EVIDENCE_OF_PERFECT, 1
+    )
+    contained = whole | ((found.score >= least) & enough)
     short = found.part_tokens < limits.ngram_words
-    runs = (found.run_score >= limits.ngrams) & (found.run_total >= limits.evidence / 2)
+    most = np.minimum(np.where(prose, limits.ngrams, 2 * limits.ngrams), 1)
+    runs = (found.run_score >= most) & (found.run_total >= limits.evidence / 2)
     runs |= found.run_total >= _LONG_WEIGHT
     score = np.where(short, np.where(whole, found.score, 0), found.run_score)
     return [
@@ -247,7 +254,7 @@ def _matches_of_code(of: Tokens, scales: Scales, limits: Thresholds) -> list[Mat
         long=0,
     )
     enough = found.score * found.total >= limits.evidence
-    counts = (found.score >= limits.code) & (enough | _whole(found))
+    counts = (found.score >= limits.code) & enough
     return _listed("code", found.score, counts, pairs.rows, index.numbers[pairs.parts], found, of)
 
 

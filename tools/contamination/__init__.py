@@ -1,0 +1,1 @@
+"""What rows share with benchmarks, examined and told: for any dataset, and for a run."""
