@@ -5,11 +5,13 @@ import importlib.util
 import pickle
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -39,7 +41,8 @@ def ids(holds: Callable[[dict[str, Any]], bool]) -> list[str]:
 
 def test_all_rows_come_back_as_they_were(folder: Path, tmp_path: Path) -> None:
     loaded = load(folder, cache_dir=tmp_path)
-    assert {row["id"]: row for row in loaded} == {row["id"]: row for row in ROWS}
+    written = table_of(ROWS, dataset_schema()).to_pylist()
+    assert {row["id"]: row for row in loaded} == {row["id"]: row for row in written}
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -151,6 +154,8 @@ def test_changed_files_are_noticed(tmp_path: Path) -> None:
         ({"columns": []}, "columns is empty"),
         ({"columns": ["id", "code"]}, "no column is called 'code'"),
         ({"revision": "v1"}, "a folder has no revision"),
+        ({"sample": 0}, "sample is 0"),
+        ({"sample": 201}, "sample is 201, and 200 rows fit"),
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(
@@ -166,6 +171,100 @@ def test_a_folder_without_a_dataset_is_said_to_have_none(tmp_path: Path, place: 
         load(tmp_path / place)
     with pytest.raises(FileNotFoundError, match="holds no shards"):
         OpenCodeInstruct(data_dir=str(tmp_path / place))
+
+
+@pytest.mark.parametrize("sample", [1, 7, 200])
+def test_a_sample_has_that_many_rows_of_each_folder_by_its_share(
+    folder: Path, tmp_path: Path, sample: int
+) -> None:
+    rows = load(folder, sample=sample, seed=3, cache_dir=tmp_path)
+    assert len(set(rows["id"])) == sample
+    counts = Counter((row["domain"], row["judge_score"]) for row in rows)
+    shares = Counter((row["domain"], row["judge_score"]) for row in ROWS)
+    for place, count in counts.items():
+        assert abs(count - sample * shares[place] / len(ROWS)) <= 5  # a row for each of 5 folders
+    order = list(rows["domain"])
+    assert sample < 100 or order != sorted(order, reverse=True)
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.7, 0.95])
+def test_a_sample_of_a_part_of_a_folder_is_of_that_part(
+    folder: Path, tmp_path: Path, rate: float
+) -> None:
+    fitting = ids(lambda row: row["pass_rate"] >= rate)
+    everything = load(folder, min_pass_rate=rate, sample=len(fitting), cache_dir=tmp_path)
+    assert sorted(everything["id"]) == fitting
+    streamed = load(folder, min_pass_rate=rate, sample=len(fitting), streaming=True)
+    assert sorted(row["id"] for row in streamed) == fitting
+    with pytest.raises(ValueError, match=f"{len(fitting)} rows fit"):
+        load(folder, min_pass_rate=rate, sample=len(fitting) + 1)
+
+
+def test_a_pass_rate_of_32_bits_is_refused_because_it_would_lose_rows(tmp_path: Path) -> None:
+    table = table_of([finished_row(0)], dataset_schema())
+    place = table.schema.get_field_index("pass_rate")
+    table = table.set_column(place, "pass_rate", table["pass_rate"].cast(pa.float32()))
+    path = tmp_path / "data/domain=generic/judge=5/pass=all/train-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(table, path)
+    with pytest.raises(ValueError, match="rows would be lost"):
+        load(tmp_path, min_pass_rate=0.9)
+
+
+def test_what_another_version_of_datasets_wrote_into_the_shards_does_not_matter(
+    tmp_path: Path,
+) -> None:
+    said = {"huggingface": '{"info": {"features": {"id": {"_type": "OfTheFuture"}}}}'}
+    table = table_of([finished_row(0)], dataset_schema()).replace_schema_metadata(said)
+    path = tmp_path / "data/domain=generic/judge=5/pass=all/train-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(table, path)
+    assert load(tmp_path, cache_dir=tmp_path / "cache")["id"] == [finished_row(0)["id"]]
+
+
+def test_what_is_read_is_said_on_stderr_and_nothing_when_quiet(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(folder, min_judge_score=5, cache_dir=tmp_path)
+    assert "bytes, all on this machine" in capsys.readouterr().err
+    load(folder, min_judge_score=5, cache_dir=tmp_path, quiet=True)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("format", ["parquet", "arrow"])
+def test_the_builder_prepares_files_of_filtered_rows(
+    folder: Path, tmp_path: Path, format: str
+) -> None:
+    builder = OpenCodeInstruct(
+        config_name="judge_4plus",
+        data_dir=str(folder),
+        min_pass_rate=0.7,
+        domains=["generic"],
+        columns=["id", "input"],
+        cache_dir=str(tmp_path / "cache"),
+    )
+    builder.download_and_prepare(str(tmp_path / "out"), file_format=format)
+    expected = ids(
+        lambda row: (
+            row["judge_score"] >= 4 and row["pass_rate"] >= 0.7 and row["domain"] == "generic"
+        )
+    )
+    if format == "parquet":
+        table = pa.concat_tables(map(pq.read_table, (tmp_path / "out").glob("*.parquet")))
+        assert sorted(table["id"].to_pylist()) == expected
+        assert table.schema.names == ["id", "input"]
+    else:
+        assert builder.info.splits["train"].num_examples == len(expected)
+
+
+def test_the_builder_notices_changed_files(tmp_path: Path) -> None:
+    place, cache = tmp_path / "dataset", tmp_path / "cache"
+    shards = write_shards([table_of(ROWS[:50], dataset_schema())], place)
+    for gone in (0, shards[0].rows):
+        builder = OpenCodeInstruct(data_dir=str(place), cache_dir=str(cache))
+        builder.download_and_prepare()
+        assert builder.as_dataset(split="train").num_rows == 50 - gone
+        (place / shards[0].path).unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: subset.name)
