@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 VIEW = build/types/opencodeinstruct
 SOURCES = opencodeinstruct.py builder dataset_card tools tests benchmarks
 
-.PHONY: quickstart preview test check format lint types docs clean
+.PHONY: quickstart preview test test-matrix check format lint types docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/opencodeinstruct run examples/quickstart.yaml --show-rows
@@ -15,6 +15,10 @@ preview: $(VENV)/.installed
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# With datasets 3.6, 4.0 and 5.2, each in an environment of its own.
+test-matrix: $(VENV)/.dev
+	bash tests/matrix.sh $(BIN)/python
 
 check: format lint types test
 

@@ -14,6 +14,7 @@ import jinja2
 
 from opencodeinstruct.builder.schema import COLUMNS
 from opencodeinstruct.builder.subsets import BUCKETS, JUDGE_SCORES, SUBSETS
+from opencodeinstruct.dataset_card.examples import HERE
 from opencodeinstruct.dataset_card.facts import BuildFacts
 from opencodeinstruct.dataset_card.metadata import front_matter, one_line
 from opencodeinstruct.dataset_card.plots import BUCKET_LABELS, Plot
@@ -65,6 +66,7 @@ def card(
         columns=columns_table(),
         plots={plot.name: plot for plot in plots},
         plots_folder=PLOTS,
+        place=facts.repo_id or HERE,
         contaminated=_contaminated(facts),
     )
 

@@ -106,7 +106,7 @@ def test_the_commands_it_shows_exist_with_their_options(page: Path) -> None:
 @each_page
 def test_the_make_targets_it_shows_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
     for arguments in commands_of(page, "make"):
         assert {word for word in arguments if "=" not in word} <= targets
 

@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 from rich.markup import escape
-from rich.table import Table
 
 import opencodeinstruct
 from opencodeinstruct.builder.errors import Missing, RunFolderError
@@ -23,14 +22,15 @@ from opencodeinstruct.tools.dedup_command import dedup_command
 from opencodeinstruct.tools.doctor import examine
 from opencodeinstruct.tools.endings import as_process
 from opencodeinstruct.tools.exec_command import exec_command
-from opencodeinstruct.tools.hub.plan import publish_plan
 from opencodeinstruct.tools.journal_command import journal_command
 from opencodeinstruct.tools.llm.budget import Budget
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.overseeing import Bounds
 from opencodeinstruct.tools.plan import STAGES
+from opencodeinstruct.tools.publish_command import publish_command
 from opencodeinstruct.tools.recipe import load_recipe
-from opencodeinstruct.tools.running import Options, open_screens, preview, run, run_one
+from opencodeinstruct.tools.running import Options, preview, run, run_one
+from opencodeinstruct.tools.screens import open_screens
 from opencodeinstruct.tools.session import open_session
 from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.terminal import counts_table
@@ -223,35 +223,7 @@ def _example(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@app.command("publish")
-def publish_command(
-    dataset: Annotated[Path, typer.Argument(help="A dataset folder, as `build` makes it.")],
-    repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="The Hub repository.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be sent.")] = (
-        False
-    ),
-) -> None:
-    """Print what would be sent to the Hub.
-
-    Example: `opencodeinstruct publish runs/quickstart/dataset me/my-dataset --dry-run`
-    """
-    plan = publish_plan(dataset, repo_id)
-    table = Table(
-        title=f"{escape(str(plan.folder))} -> https://huggingface.co/datasets/{plan.repo_id}"
-    )
-    table.add_column("file")
-    table.add_column("bytes", justify="right")
-    for name, size in plan.files:
-        table.add_row(name, f"{size:,}")
-    open_screens().out.print(table)
-    open_screens().out.print(f"{plan.rows:,} rows, {plan.bytes:,} bytes in {len(plan.files)} files")
-    if not dry_run:
-        raise RunFolderError(
-            f"{dataset}: this version only plans a publication. Add --dry-run, and send the folder "
-            f"with `hf upload {repo_id} {dataset} --repo-type dataset`."
-        )
-
-
+app.command("publish")(publish_command)
 app.command("exec")(exec_command)
 app.command("journal")(journal_command)
 for _name, _command in DATASET_COMMANDS.items():

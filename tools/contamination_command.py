@@ -18,7 +18,7 @@ from opencodeinstruct.tools.benchmarks.load import known_names, load_benchmark
 from opencodeinstruct.tools.contamination.examine import OnMatch, OnRows, Report, examine
 from opencodeinstruct.tools.contamination.page import as_html, as_json
 from opencodeinstruct.tools.contamination.rows import USUAL, Dataset, open_dataset
-from opencodeinstruct.tools.running import open_screens
+from opencodeinstruct.tools.screens import open_screens
 from opencodeinstruct.tools.stages.decontaminate import DecontaminateSettings
 from opencodeinstruct.tools.text.benchmark import Benchmark
 

@@ -17,7 +17,7 @@ from opencodeinstruct.builder.subsets import Choice
 from opencodeinstruct.tools.download import Format, download, find_wanted
 from opencodeinstruct.tools.export import Shape, export
 from opencodeinstruct.tools.import_release import ImportReport, find_release, import_release
-from opencodeinstruct.tools.running import open_screens
+from opencodeinstruct.tools.screens import open_screens
 from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.stages.build import BuildSettings
 from opencodeinstruct.tools.yields import JUDGES, RATES, Yields, count_yields

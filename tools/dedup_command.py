@@ -8,7 +8,8 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from opencodeinstruct.tools.dedup_file import DedupJob, DedupReport, dedup_file
-from opencodeinstruct.tools.running import Options, Screens, open_screens, run_one
+from opencodeinstruct.tools.running import Options, run_one
+from opencodeinstruct.tools.screens import Screens, open_screens
 from opencodeinstruct.tools.session import open_session
 from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.terminal import progress_on

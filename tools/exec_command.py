@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from opencodeinstruct.tools.programs.execute_file import Job, execute_file
 from opencodeinstruct.tools.programs.shown import ProgramBar, estimate_lines, results_table
-from opencodeinstruct.tools.running import Screens, open_screens
+from opencodeinstruct.tools.screens import Screens, open_screens
 from opencodeinstruct.tools.stages.execute import ExecuteSettings
 
 _STREAM = Path("-")

@@ -15,7 +15,7 @@ from opencodeinstruct.builder.files import writing, written_error
 from opencodeinstruct.tools.llm.ledger import Call, Total, ledger
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.recipe_file import read_yaml
-from opencodeinstruct.tools.running import open_screens
+from opencodeinstruct.tools.screens import open_screens
 from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.usage import ByModel, prices_of, usd_of
 

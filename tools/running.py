@@ -1,7 +1,6 @@
 """A run as a person follows it: what it will take, how it goes, what came of it."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,6 +24,7 @@ from opencodeinstruct.tools.ports import Answer, Refused, Request
 from opencodeinstruct.tools.preview import preview_recipe
 from opencodeinstruct.tools.recipe import ROLES
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
+from opencodeinstruct.tools.screens import Screens
 from opencodeinstruct.tools.session import (
     Session,
     claim_folder,
@@ -57,22 +57,6 @@ class Options:
     redo: bool = False
     estimate: bool = True
     bounds: Bounds = field(default_factory=Bounds)
-
-
-@dataclass(frozen=True, slots=True)
-class Screens:
-    """Where results (`out`) and progress (`err`) go."""
-
-    out: Console
-    err: Console
-
-
-def open_screens() -> Screens:
-    """The process's stdout and stderr; a pipe gets lines of a width that depends on no terminal."""
-    return Screens(
-        Console(width=None if sys.stdout.isatty() else 100),
-        Console(stderr=True, width=None if sys.stderr.isatty() else 100),
-    )
 
 
 def run(session: Session, options: Options, screens: Screens) -> int:

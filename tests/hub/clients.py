@@ -43,7 +43,7 @@ def environment(
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_XET": "0" if xet else "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "0" if xet else "1",  # Xet counts for its bars only
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "NO_PROXY": "*",
         "PYTHONPATH": str(ROOT),

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +20,7 @@ class Fault:
       `"download"`: in the middle of the answer's body;
     - `truncated`: half of the answer's body, with a Content-Length that says so, as a broken
       cache gives it;
+    - `act`: is called first, with the request still to be served: what somebody else does then;
     - `delay`: that many seconds pass first; `rate`: bytes a second of the answer's body.
     """
 
@@ -33,6 +34,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: Literal["before", "after", "upload", "download"] | None = None
     truncated: bool = False
+    act: Callable[[], object] | None = None
     delay: float = 0.0
     rate: float | None = None
 

@@ -31,6 +31,7 @@ from tests.hub.store import Commit, Repo, Store
 
 TOKENS = {
     "writer": Account("me", write=True),
+    "hf_writer": Account("me", write=True),  # a client wants tokens of the form of the Hub's
     "reader": Account("me", write=False),
     "stranger": Account("somebody", write=True),
 }
@@ -204,6 +205,8 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def _serve(self, fault: Fault | None) -> None:
+        if fault is not None and fault.act:
+            fault.act()
         if fault is not None and fault.delay:
             time.sleep(fault.delay)
         if fault is not None and fault.cut == "before":

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: what would be published, and later the publishing itself."""
+"""The Hugging Face Hub: publishing a dataset folder, whole or not at all."""

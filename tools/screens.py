@@ -1,0 +1,22 @@
+"""Where what a command says goes: results to stdout, progress to stderr."""
+
+import sys
+from dataclasses import dataclass
+
+from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Screens:
+    """Where results (`out`) and progress (`err`) go."""
+
+    out: Console
+    err: Console
+
+
+def open_screens() -> Screens:
+    """The process's stdout and stderr; a pipe gets lines of a width that depends on no terminal."""
+    return Screens(
+        Console(width=None if sys.stdout.isatty() else 100),
+        Console(stderr=True, width=None if sys.stderr.isatty() else 100),
+    )
