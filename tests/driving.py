@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from opencodeinstruct.builder.errors import ServiceError
-from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row, Verdicts
+from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Made, Outcome, Row, Verdicts
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolder
 from opencodeinstruct.tools.runner import drive
 from opencodeinstruct.tools.steps import (
@@ -98,11 +98,11 @@ def columns(plan: Plan, *, whole: bool) -> Columns:
 
 
 def population(plan: Plan) -> Population:
-    async def work(rows: Sequence[Row], on_outcome: OnOutcome) -> list[Outcome]:
+    async def work(rows: Sequence[Row], on_outcome: OnOutcome) -> Made:
         born = [came_to(kind, {"id": f"child {index}"}) for index, kind in enumerate(plan)]
         for outcome in born:
             on_outcome(outcome)
-        return [*map(Kept, rows), *born]
+        return Made([*map(Kept, rows), *born], "enough")
 
     return Population(work)
 

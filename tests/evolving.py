@@ -9,10 +9,14 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
-from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
+from opencodeinstruct.tools.outcome import Dropped, Kept, Made, Outcome, Row
 from opencodeinstruct.tools.ports import Ask, Request, content_id
 from opencodeinstruct.tools.prompt import load_prompts
+from opencodeinstruct.tools.stages.breed import Asked
+from opencodeinstruct.tools.stages.colony import Breeding
 from opencodeinstruct.tools.stages.evolve import EvolveSettings, evolve
+from opencodeinstruct.tools.stages.fitness import RowStage
+from opencodeinstruct.tools.stages.screen import Decide
 from tests.asks import by
 
 PROMPTS = load_prompts()
@@ -79,16 +83,43 @@ def evolved(
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     **chosen: Any,
 ) -> list[Outcome]:
+    """The outcomes of an evolution without fitness and paraphrase screen, unless one is chosen."""
+    return evolution(rows, ask, seed=seed, on_outcome=on_outcome, **chosen).outcomes
+
+
+def evolution(
+    rows: list[Row],
+    ask: Ask | None = None,
+    *,
+    seed: int = 0,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    breeding: Breeding | None = None,
+    **chosen: Any,
+) -> Made:
     return asyncio.run(
         evolve(
             rows,
-            ask or by(made),
-            PROMPTS,
-            EvolveSettings(**chosen),
+            breeding or bred(ask or by(made)),
+            EvolveSettings(**{"fitness": "none", **chosen}),
             seed=seed,
             on_outcome=on_outcome,
         )
     )
+
+
+async def nobody(row: Row) -> Outcome:
+    raise AssertionError("nobody is to be asked for a solution or a judgement")
+
+
+def bred(
+    ask: Ask,
+    solve: RowStage = nobody,
+    judge: RowStage = nobody,
+    *,
+    decide: tuple[Decide, ...] = (),
+    topics: tuple[str, ...] = (),
+) -> Breeding:
+    return Breeding(Asked(ask, PROMPTS, topics), solve, judge, decide)
 
 
 def kept_rows(outcomes: list[Outcome]) -> list[Row]:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from opencodeinstruct.builder.schema import OPERATIONS, table_of, working_schema
-from opencodeinstruct.tools.outcome import Kept, Outcome
+from opencodeinstruct.tools.outcome import Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Answer, Ask, Request, content_id
-from opencodeinstruct.tools.stages.evolve import EvolveSettings, draw_slots
+from opencodeinstruct.tools.stages.breed import Slot, draw_slots
+from opencodeinstruct.tools.stages.evolve import EvolveSettings, deal
 from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS
+from opencodeinstruct.tools.stages.screen import Living
 from tests.asks import by, saying
 from tests.evolving import evolved, is_crossover, kept_rows, made, parent, parents, reasons
 
@@ -217,11 +219,22 @@ def test_no_generation_leaves_the_questions_as_they_are() -> None:
     assert asked == []
 
 
+def slots_of(rows: list[Row], chosen: EvolveSettings, generation: int = 1) -> list[Slot]:
+    """The operations of all colonies in one generation."""
+    return [
+        slot
+        for colony in deal(rows, Living(), chosen, generation, 0)
+        for slot in draw_slots(
+            colony.members, chosen, generation=generation, colony=colony.number, seed=0
+        )
+    ]
+
+
 @pytest.mark.parametrize("colonies", [1, 2, 5, 9])
 def test_every_question_may_become_a_parent_and_colonies_do_not_mix(colonies: int) -> None:
     rows = parents(6)
     chosen = EvolveSettings(colonies=colonies, children=60)
-    slots = draw_slots(rows, chosen, generation=1, seed=0)
+    slots = slots_of(rows, chosen)
     assert {one["id"] for slot in slots for one in slot.parents} == {row["id"] for row in rows}
     members = [
         {one["id"] for slot in slots if slot.colony == colony for one in slot.parents}
@@ -229,17 +242,12 @@ def test_every_question_may_become_a_parent_and_colonies_do_not_mix(colonies: in
     ]
     if colonies <= 3:
         assert sum(map(len, members)) == len(rows)
-    assert draw_slots(rows, chosen, generation=2, seed=0) != slots
+    assert slots_of(rows, chosen, generation=2) != slots
 
 
 def test_a_crossover_takes_as_many_parents_as_it_is_told_or_as_there_are() -> None:
     for wanted, there in [(2, 5), (4, 5), (4, 3)]:
-        slots = draw_slots(
-            parents(there),
-            EvolveSettings(colonies=1, parents=wanted, crossover_probability=1.0),
-            generation=1,
-            seed=0,
-        )
-        for slot in slots:
+        chosen = EvolveSettings(colonies=1, parents=wanted, crossover_probability=1.0)
+        for slot in slots_of(parents(there), chosen):
             ids = [one["id"] for one in slot.parents]
             assert len(ids) == len(set(ids)) == min(wanted, there)

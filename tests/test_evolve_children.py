@@ -9,7 +9,7 @@ import pytest
 from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Refused, Request
-from opencodeinstruct.tools.stages.screen import TOO_CLOSE, screen, shared_words
+from opencodeinstruct.tools.stages.screen import Living, ScreenSettings, screen, shared_words
 from tests.asks import by, saying
 from tests.evolving import evolved, kept_rows, made, parent, parents, problem, reasons
 
@@ -83,7 +83,7 @@ def test_a_copy_of_the_parent_is_dropped() -> None:
         text = request.messages[-1].content.split("Problem:\n")[1].split("\n\nChange:")[0]
         text = text.split("\n\nSignature:")[0]
         name = re.findall(r"`(\w+)`", text)[0]
-        return json.dumps({"signature": f"def {name}(value, other)", "problem": text})
+        return json.dumps({"signature": f"def {name}(value, first)", "problem": text})
 
     outcomes = evolved(parents(3), by(copy), colonies=1, children=4, crossover_probability=0.0)
     assert reasons(outcomes) == {"too_close_to_parent": 4}
@@ -110,8 +110,10 @@ def test_the_screen_lets_pass_what_is_new_and_what_was_dropped_before() -> None:
     new = Kept({"id": "2", "input": "a b c d x y z f g h", "parent_ids": ["1"]})
     gone = Dropped({"parent_ids": ["1"]}, "no_problem")
     later = Deferred({"parent_ids": ["1"]}, "down")
-    assert screen([new, gone, later], [elder]) == [new, gone, later]
-    assert shared_words(new.row["input"], elder["input"]) < TOO_CLOSE
+    living = Living()
+    living.add_all([elder])
+    assert screen([new, gone, later], {"1": elder}, living, ScreenSettings()) == [new, gone, later]
+    assert living.holds("2")
 
 
 def test_a_failed_service_defers_the_child_and_stops_after_its_generation() -> None:

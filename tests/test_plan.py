@@ -14,6 +14,9 @@ from opencodeinstruct.tools.recipe import Recipe
 GIVEN: dict[str, Any] = {"name": "x", "seeds": [{"kind": "code", "path": "stdlib"}]}
 
 
+UNWEIGHED = {"evolve": {"fitness": "none"}}  # nobody solves newborn questions
+
+
 def prints(**changes: object) -> dict[str, str]:
     return fingerprints(Recipe.model_validate({**GIVEN, **changes}), load_prompts())
 
@@ -28,17 +31,18 @@ def prints(**changes: object) -> dict[str, str]:
         ({"model": "http://h/v1#other"}, "instruct"),
         ({"models": {"generator": "http://h/v1#other"}}, "instruct"),
         ({"evolve": {"children": 1}}, "evolve"),
-        ({"clean": {"min_words": 6}}, "clean"),
+        ({"clean": {"min_words": 6}}, "evolve"),  # what is faulty is not born,
         ({"dedup": {"threshold": 0.9}}, "dedup"),
-        ({"benchmarks": []}, "decontaminate"),
-        ({"decontaminate": {"ngram_words": 9}}, "decontaminate"),
-        ({"models": {"solver": "http://h/v1#other"}}, "respond"),
+        ({"topics": ["a", "b"]}, "instruct"),
+        ({"benchmarks": []}, "evolve"),
+        ({"decontaminate": {"ngram_words": 9}}, "evolve"),
+        ({"models": {"solver": "http://h/v1#other"}}, "evolve"),  # nor what it cannot solve,
         ({"testgen": {"count": 5}}, "testgen"),
         ({"models": {"tester": "http://h/v1#other"}}, "testgen"),
         ({"execute": {"cpu_seconds": 1}}, "execute"),
         ({"execute": {"packages": ["numpy"]}}, "execute"),
-        ({"models": {"judge": "http://h/v1#other"}}, "judge"),
-        ({"judge": {"sampling": {"max_tokens": 9}}}, "judge"),
+        ({"models": {"judge": "http://h/v1#other"}}, "evolve"),
+        ({"judge": {"sampling": {"max_tokens": 9}}}, "evolve"),
     ],
 )
 def test_a_change_concerns_its_stage_and_those_after_it(
@@ -47,6 +51,25 @@ def test_a_change_concerns_its_stage_and_those_after_it(
     before, after = prints(), prints(**change)
     changed = [stage for stage in STAGES if before[stage] != after[stage]]
     assert changed == list(STAGES[STAGES.index(first) :])
+
+
+@pytest.mark.parametrize(
+    ("fitness", "change", "first"),
+    [
+        ("none", {"models": {"solver": "http://h/v1#other"}}, "respond"),
+        ("none", {"respond": {"tries": 1}}, "respond"),
+        ("none", {"judge": {"tries": 1}}, "judge"),
+        ("parse", {"respond": {"tries": 1}}, "evolve"),
+        ("parse", {"judge": {"tries": 1}}, "judge"),
+        ("judge", {"judge": {"tries": 1}}, "evolve"),
+    ],
+)
+def test_solver_and_judge_concern_evolution_where_they_decide_who_lives(
+    fitness: str, change: dict[str, object], first: str
+) -> None:
+    before = prints(evolve={"fitness": fitness})
+    after = prints(evolve={"fitness": fitness}, **change)
+    assert next(stage for stage in STAGES if before[stage] != after[stage]) == first
 
 
 @pytest.mark.parametrize(
@@ -89,8 +112,8 @@ def test_a_file_counts_by_its_content_and_not_by_its_place(tmp_path: Path) -> No
 
 def test_a_changed_prompt_concerns_the_stages_that_use_it(tmp_path: Path) -> None:
     (tmp_path / "judge.jinja").write_text("#[user]\n{{ question }} {{ solution }}\n")
-    recipe = Recipe.model_validate(GIVEN)
-    before, after = prints(), fingerprints(recipe, load_prompts(tmp_path))
+    recipe = Recipe.model_validate({**GIVEN, **UNWEIGHED})
+    before, after = prints(**UNWEIGHED), fingerprints(recipe, load_prompts(tmp_path))
     assert [stage for stage in STAGES if before[stage] != after[stage]] == ["judge"]
 
 

@@ -33,7 +33,11 @@ def test_a_prompt_ends_with_the_row_and_shows_examples_before(name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_only_the_last_message_depends_on_the_row(name: str) -> None:
     other: dict[str, Any] = {
-        key: ["a", "b", "c"] if isinstance(value, list) else value if key == "count" else "other"
+        key: ["a", "b", "c"]
+        if isinstance(value, list)
+        else value
+        if key in ("count", "topics")  # the same for all rows of a run
+        else "other"
         for key, value in GIVEN[name].items()
     }
     assert shown(name)[:-1] == SHIPPED_PROMPTS.render(name, **other)[:-1]
@@ -82,16 +86,28 @@ def test_the_tester_sees_the_solution_only_when_it_is_given() -> None:
     assert "5 assert statements" in blind[0].content
 
 
-RENDERED: list[tuple[str, str, dict[str, Any]]] = [
+_TOPICS = ("strings", "other")
+_RENDERED: list[tuple[str, str, dict[str, Any]]] = [
     ("instruct_code", "instruct_code", {"code": "def f(x):\n    return x"}),
     ("instruct_problem", "instruct_problem", {"problem": "Read n, print n."}),
+    ("instruct_program", "instruct_program", {"problem": "Return n."}),
+    ("topic", "topic", {"question": "Write `f`."}),
     ("mutate", "mutate", {"problem": "Write `f`.", "change": "add one."}),
+    ("mutate-without-topics", "mutate", {"problem": "Write `f`.", "change": "-", "topics": ()}),
+    ("mutate_program", "mutate_program", {"problem": "Add.", "change": "add one."}),
     ("crossover-1", "crossover", {"parents": ["A", "B"], "count": 1, "subject": "tides"}),
     ("crossover-3", "crossover", {"parents": ["A", "B", "C"], "count": 3, "subject": "tides"}),
+    ("crossover_program", "crossover_program", {"parents": ["A", "B"], "count": 1, "subject": "x"}),
     ("respond", "respond", {"question": "Write `f`."}),
+    ("respond_program", "respond_program", {"question": "Add."}),
     ("testgen", "testgen", {"question": "Write `f`.", "count": 10, "solution": None}),
     ("testgen-seeing", "testgen", {"question": "Write `f`.", "count": 3, "solution": "f = abs"}),
+    ("testgen_program", "testgen_program", {"question": "Add.", "count": 6, "solution": None}),
     ("judge", "judge", {"question": "Write `f`.", "solution": "f = abs"}),
+]
+RENDERED = [
+    (golden, name, {"topics": _TOPICS, **given} if "topics" in GIVEN[name] else given)
+    for golden, name, given in _RENDERED
 ]
 
 

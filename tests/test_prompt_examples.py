@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,11 +12,13 @@ import pytest
 
 from opencodeinstruct.tools.ports import Message
 from opencodeinstruct.tools.prompt import GIVEN, NAMES, load_prompts
-from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS
-from opencodeinstruct.tools.stages.question import Question, question_from, question_schema
+from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS, TOPICS
+from opencodeinstruct.tools.stages.question import Contract, Form, Question
 from opencodeinstruct.tools.stages.testgen import usable_tests
 from opencodeinstruct.tools.text.json_answer import object_in
+from opencodeinstruct.tools.text.printed_tests import printed_lines
 from opencodeinstruct.tools.text.python_code import assert_lines, code_blocks
+from opencodeinstruct.tools.text.stdio import RUN, as_function, program_in
 
 SHIPPED_PROMPTS = load_prompts()
 
@@ -52,6 +55,12 @@ def shown(name: str) -> tuple[Message, ...]:
     return SHIPPED_PROMPTS.render(name, **GIVEN[name])
 
 
+def form_of(name: str) -> Form:
+    """The form that the answers to prompt `name` have."""
+    contract: Contract = "stdio" if name.endswith("_program") else "call"
+    return Form(contract, TOPICS, ASKING_FOR_QUESTIONS[name])
+
+
 def answers(name: str) -> list[str]:
     """The model's answers that prompt `name` shows as examples."""
     return [message.content for message in shown(name) if message.role == "assistant"]
@@ -64,7 +73,7 @@ def questions(name: str) -> list[Question]:
         given = object_in(answer)
         assert given is not None
         for problem in given.get("problems", [given]):
-            question = question_from(problem, answer)
+            question = form_of(name).question_from(problem, answer)
             assert isinstance(question, Question), question
             found.append(question)
     return found
@@ -73,30 +82,76 @@ def questions(name: str) -> list[Question]:
 ASKING_FOR_QUESTIONS = {  # and the fields that come before signature and problem
     "instruct_code": (),
     "instruct_problem": (),
+    "instruct_program": (),
     "mutate": ("difference",),
+    "mutate_program": ("difference",),
     "crossover": ("idea",),
+    "crossover_program": ("idea",),
 }
+FOR_FUNCTIONS = [name for name in ASKING_FOR_QUESTIONS if not name.endswith("_program")]
+FOR_PROGRAMS = [name for name in ASKING_FOR_QUESTIONS if name.endswith("_program")]
 
 
-@pytest.mark.parametrize(("name", "leading"), ASKING_FOR_QUESTIONS.items())
-def test_example_questions_read_as_their_stage_reads_them(
-    name: str, leading: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("name", ASKING_FOR_QUESTIONS)
+def test_example_questions_read_as_their_stage_reads_them(name: str) -> None:
     assert questions(name)
     for answer in answers(name):
         given = object_in(answer)
         assert given is not None
         for problem in given.get("problems", [given]):
-            assert list(problem) == question_schema(*leading)["required"]  # same order, too
+            assert list(problem) == form_of(name).schema()["required"]  # same order, too
+            assert problem["topic"] in TOPICS
 
 
-@pytest.mark.parametrize("name", ASKING_FOR_QUESTIONS)
+@pytest.mark.parametrize("name", FOR_FUNCTIONS)
 def test_example_questions_name_their_function_and_its_arguments(name: str) -> None:
     for question in questions(name):
+        assert question.signature is not None
         reference = REFERENCES[question.signature.name]
         assert question.signature.arguments == tuple(inspect.signature(reference).parameters)
         for argument in question.signature.arguments:
             assert f"`{argument}`" in question.text
+
+
+PROGRAMS = {
+    "instruct_program": (
+        "n = int(input())\nd = list(map(int, input().split()))\n"
+        "print(max((abs(a - b) for a, b in zip(d, d[1:])), default=0))",
+        [("1\n5\n", "0"), ("3\n3 8 6\n", "5")],
+    ),
+    "mutate_program": (
+        "n = int(input())\nprint(len({v for v in map(int, input().split()) if v % 2 == 0}))",
+        [("0\n\n", "0"), ("4\n2 2 3 4\n", "2")],
+    ),
+    "crossover_program": (
+        "print(sum(len(dish) % 2 == 0 for dish in input().split()))",
+        [("\n", "0"), ("soup rice pasta\n", "2")],
+    ),
+}
+"""For each example question a program that solves it, and what it prints for what input."""
+
+
+@pytest.mark.parametrize("name", FOR_PROGRAMS)
+def test_example_programs_can_be_written_and_do_what_is_said(name: str) -> None:
+    code, runs = PROGRAMS[name]
+    namespace: dict[str, Any] = {}
+    exec(as_function(code), namespace)
+    assert [namespace[RUN](given) for given, _ in runs] == [printed for _, printed in runs]
+    assert program_in(f"```python\n{code}\n```") is not None
+
+
+def test_every_test_of_the_example_for_programs_holds_and_is_usable() -> None:
+    (answer,) = answers("testgen_program")
+    lines = printed_lines(answer)
+    assert len(lines) == len(json.loads(answer)["tests"])
+    assert usable_tests(lines, RUN) == lines
+    namespace: dict[str, Any] = {}
+    exec(
+        as_function("n = int(input())\nprint(sum(v % 2 == 0 for v in map(int, input().split())))"),
+        namespace,
+    )
+    for line in lines:
+        exec(line, namespace)
 
 
 _CLAIM = re.compile(r"`(\w+\([^`]*\))` (?:returns|gives|is) (?:`([^`]+)`|(-?\d+(?:\.\d+)?))")
@@ -190,7 +245,7 @@ def test_the_judge_is_shown_no_example() -> None:
 def test_the_change_that_the_mutation_example_shows_is_one_that_is_drawn() -> None:
     changes = [
         message.content.split("Change: ")[1]
-        for message in shown("mutate")[:-1]
+        for message in (*shown("mutate")[:-1], *shown("mutate_program")[:-1])
         if "Change: " in message.content
     ]
     drawn = {text.format(aspect=aspect) for text in MUTATIONS.values() for aspect in ASPECTS}
@@ -199,8 +254,8 @@ def test_the_change_that_the_mutation_example_shows_is_one_that_is_drawn() -> No
 
 
 def test_ideas_are_many_and_no_two_are_the_same() -> None:
-    for ideas in (ASPECTS, SUBJECTS):
-        assert len(ideas) >= 20
+    for ideas in (ASPECTS, SUBJECTS, TOPICS):
+        assert len(ideas) >= (16 if ideas is TOPICS else 20)
         assert len(set(ideas)) == len(ideas)
     for text in MUTATIONS.values():
         assert text.count("{aspect}") == 1

@@ -1,6 +1,7 @@
 """A question: read from a model's answer, and laid out so that nobody doubts what it asks for."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from opencodeinstruct.builder.schema import OPERATIONS
 from opencodeinstruct.tools.ports import content_id
 from opencodeinstruct.tools.stages.asking import Unreadable
 from opencodeinstruct.tools.stages.question import (
+    Form,
     Question,
+    problem_of,
+    program_of,
     question_of,
-    question_schema,
-    read_question,
     with_question,
 )
 from opencodeinstruct.tools.text.python_code import parse_signature
@@ -40,14 +42,16 @@ def said(**changes: Any) -> str:
         ("a signature with a body", said(signature=f"{SIGNATURE}:\n    pass")),
         ("blanks around", said(problem=f"\n {PROBLEM} \n")),
         ("the layout copied", said(problem=f"{PROBLEM}\n\nSignature: `{SIGNATURE}`")),
+        ("a signature of another name", said(signature="def volume(side: float) -> float")),
         ("an old signature copied", said(problem=f"{PROBLEM}\n\nSignature: `def old(x)`\n")),
     ],
 )
 def test_a_question_ends_with_its_signature_once(why: str, answer: str) -> None:
-    question = read_question(answer)
+    question = Form().read(answer)
     assert isinstance(question, Question), why
     assert question.text == f"{PROBLEM}\n\nSignature: `{SIGNATURE}`"
-    assert question.signature.name == "area"
+    assert question.signature is not None
+    assert (question.contract, question.signature.name) == ("call", "area")
     assert question.signature.arguments == ("side",)
 
 
@@ -65,14 +69,40 @@ def test_a_question_ends_with_its_signature_once(why: str, answer: str) -> None:
         ("a signature without arguments", said(signature="def area()"), "bad_signature"),
         ("two functions", said(signature="def area(x): ...\ndef b(x): ..."), "bad_signature"),
         ("a builtin", said(signature="def sum(side)", problem="`sum`"), "bad_signature"),
-        ("another function", said(signature="def volume(side)"), "function_not_named"),
-        ("part of a word", said(signature="def quar(side)"), "function_not_named"),
+        (
+            "another name",
+            said(signature="def volume(side)", problem="`area`"),
+            "function_not_named",
+        ),
+        (
+            "two names to choose from",
+            said(signature="def volume(side)", problem=f"{PROBLEM} Use a function `pi`."),
+            "function_not_named",
+        ),
+        (
+            "part of a word",
+            said(signature="def quar(side)", problem="square"),
+            "function_not_named",
+        ),
         ("part of a name", said(signature="def are(side)", problem="`area`"), "function_not_named"),
+        (
+            "an argument nobody speaks of",
+            said(
+                signature="def area(side: float, low: int, unit: str)",
+                problem=f"{PROBLEM} The unit is `cm` or `m`.",
+            ),
+            "argument_not_named",
+        ),
+        (
+            "the layout in the middle",
+            said(problem=f"{PROBLEM}\n\nSignature: `def area(side)`\n\nMind zero."),
+            "copied_layout",
+        ),
         ("a private helper", said(problem=f"{PROBLEM} Use `_norm(side)`."), "names_a_helper"),
     ],
 )
 def test_what_cannot_be_asked_says_why(why: str, answer: str, reason: str) -> None:
-    question = read_question(answer)
+    question = Form().read(answer)
     assert isinstance(question, Unreadable), why
     assert question.reason == reason
     assert len(question.evidence) <= 400
@@ -87,16 +117,16 @@ def test_what_cannot_be_asked_says_why(why: str, answer: str, reason: str) -> No
     ],
 )
 def test_underscores_alone_name_no_helper(why: str, problem: str) -> None:
-    assert isinstance(read_question(said(problem=problem)), Question), why
+    assert isinstance(Form().read(said(problem=problem)), Question), why
 
 
 def test_a_private_function_may_be_what_is_asked_for() -> None:
     answer = said(problem="Write `_area`.", signature="def _area(side)")
-    assert isinstance(read_question(answer), Question)
+    assert isinstance(Form().read(answer), Question)
 
 
 def test_half_of_a_surrogate_pair_cannot_get_into_a_question() -> None:
-    question = read_question(
+    question = Form().read(
         '{"signature": "def area(side)", "problem": "`area` \\ud83d of \\ud83d\\ude00"}'
     )
     assert isinstance(question, Question)
@@ -105,10 +135,59 @@ def test_half_of_a_surrogate_pair_cannot_get_into_a_question() -> None:
 
 
 def test_the_schema_asks_for_leading_fields_first() -> None:
-    schema = question_schema("idea")
+    schema = Form(leading=("idea",)).schema()
     assert schema["required"] == ["idea", "signature", "problem"]
     assert list(schema["properties"]) == schema["required"]
     assert schema["additionalProperties"] is False
+
+
+PROGRAM_PARTS = {
+    "problem": "Count the even numbers.",
+    "input": "One line of integers.",
+    "output": "Their number.",
+}
+
+
+def test_a_question_for_a_program_says_what_is_read_and_printed() -> None:
+    form = Form("stdio", ("counting", "other"), ("idea",))
+    question = form.read(json.dumps({"idea": "x", **PROGRAM_PARTS, "topic": "Counting"}))
+    assert isinstance(question, Question)
+    assert (question.contract, question.signature, question.topic) == ("stdio", None, "counting")
+    assert question.text == (
+        "Count the even numbers.\n\nInput: One line of integers.\n\nOutput: Their number.\n\n"
+        "Program: reads standard input, writes standard output."
+    )
+    assert program_of(question.text) == replace(question, topic=None)  # laid out once
+    row = with_question({"id": "old"}, question, operation="crossover", model="m", prompt="p")
+    assert (row["contract"], row["entry_point"], row["signature"]) == ("stdio", None, None)
+    assert (row["topic"], row["generator_prompt"]) == ("counting", "p")
+    assert problem_of(row["input"]).endswith("Output: Their number.")
+    assert form.schema()["required"] == ["idea", "problem", "input", "output", "topic"]
+
+
+@pytest.mark.parametrize("part", ["input", "output"])
+@pytest.mark.parametrize("value", [None, " ", 3])
+def test_a_program_without_its_input_or_output_is_no_question(part: str, value: Any) -> None:
+    found = Form("stdio").read(json.dumps({**PROGRAM_PARTS, part: value}))
+    assert isinstance(found, Unreadable)
+    assert found.reason == "no_input_or_output"
+
+
+@pytest.mark.parametrize(
+    ("topic", "read"),
+    [
+        ("strings", "strings"),
+        (" Strings. ", "strings"),
+        ("`strings`", "strings"),
+        ("text", None),  # the list is closed
+        (None, None),
+        (["strings"], None),
+    ],
+)
+def test_a_topic_is_one_of_the_list_or_none(topic: Any, read: str | None) -> None:
+    question = Form(topics=("strings", "other")).read(said(topic=topic))
+    assert isinstance(question, Question)
+    assert question.topic == read
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -135,7 +214,7 @@ names = st.from_regex(r"[a-z][a-z_]{0,8}[a-z]", fullmatch=True)
 @given(name=names, problem=st.text(), answer=st.text())
 def test_any_answer_is_a_question_or_a_reason(name: str, problem: str, answer: str) -> None:
     for text in (answer, said(problem=problem), said(signature=f"def {name}(x)", problem=answer)):
-        assert isinstance(read_question(text), Question | Unreadable)
+        assert isinstance(Form().read(text), Question | Unreadable)
 
 
 @given(problem=st.text().map(lambda text: f"`area` {text}"))

@@ -16,6 +16,7 @@ from opencodeinstruct.tools.ports import Answer, Ask, Refused, Request
 from opencodeinstruct.tools.prompt import load_prompts
 from opencodeinstruct.tools.stages.asking import settle
 from opencodeinstruct.tools.stages.testgen import TestgenSettings, testgen, usable_tests
+from opencodeinstruct.tools.text.python_code import under_name
 from tests.asks import Said, saying
 
 PROMPTS = load_prompts()
@@ -82,7 +83,12 @@ def test_a_tester_does_not_see_the_solution_unless_told() -> None:
     [
         ("too few", [fenced("assert f(1) == 2", "assert f(2) == 3")], "too_few_tests", 2),
         ("the same thrice", [fenced(*["assert f(1) == 2"] * 3)], "too_few_tests", 2),
-        ("of another function", [GOOD.replace("f(", "g(")], "too_few_tests", 2),
+        (
+            "of two other functions",
+            [GOOD.replace("f(", "g(", 3).replace(" f(", " h(")],
+            "other_name",
+            2,
+        ),
         ("prose", ["I would test the edge cases."], "too_few_tests", 2),
         ("nothing", [""], "empty_answer", 2),
         ("cut", [Answer("```python\nassert f(1) == 2\nassert", "m", "length")], "cut_short", 2),
@@ -239,3 +245,26 @@ def test_whatever_is_kept_is_one_line_that_compiles_and_calls_the_function(
         assert "\n" not in line
         compile(line, "<test>", "exec", ast.PyCF_ONLY_AST)
     assert usable_tests(kept, "f") == kept
+
+
+@pytest.mark.parametrize(
+    ("why", "lines", "under"),
+    [
+        ("all spell it otherwise", ["assert g(1) == 2", "assert not g(2)"],
+         ["assert f(1) == 2", "assert not f(2)"]),
+        ("a builtin beside it is none", ["assert sorted(g([2])) == [2]"],
+         ["assert sorted(f([2])) == [2]"]),
+        ("a method and a text stay", ["assert g('g(1)').g(2) == 3"],
+         ["assert f('g(1)').g(2) == 3"]),
+        ("one is right", ["assert f(1) == 2", "assert g(1) == 2"],
+         ["assert f(1) == 2", "assert g(1) == 2"]),
+        ("two others: which is meant", ["assert g(1) == 2", "assert h(1) == 2"],
+         ["assert g(1) == 2", "assert h(1) == 2"]),
+        ("two in each", ["assert g(1) == h(1)"], ["assert g(1) == h(1)"]),
+        ("none", [], []),
+    ],
+)  # fmt: skip
+def test_a_name_that_all_tests_spell_otherwise_is_mended_once(
+    why: str, lines: list[str], under: list[str]
+) -> None:
+    assert under_name(lines, "f") == under, why

@@ -23,12 +23,14 @@ from opencodeinstruct.tools.doctor import examine
 from opencodeinstruct.tools.endings import as_process
 from opencodeinstruct.tools.exec_command import exec_command
 from opencodeinstruct.tools.journal_command import journal_command
+from opencodeinstruct.tools.lineage_command import lineage_command
 from opencodeinstruct.tools.llm.budget import Budget
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.overseeing import Bounds
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.publish_command import publish_command
 from opencodeinstruct.tools.recipe import load_recipe
+from opencodeinstruct.tools.report_command import report_command
 from opencodeinstruct.tools.running import Options, preview, run, run_one
 from opencodeinstruct.tools.screens import open_screens
 from opencodeinstruct.tools.session import open_session
@@ -226,6 +228,8 @@ def _example(name: str) -> str:
 app.command("publish")(publish_command)
 app.command("exec")(exec_command)
 app.command("journal")(journal_command)
+app.command("lineage")(lineage_command)
+app.command("report")(report_command)
 for _name, _command in DATASET_COMMANDS.items():
     app.command(_name)(_command)
 app.command("contamination")(contamination_command)

@@ -40,6 +40,14 @@ Outcome = Kept | Dropped | Deferred
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What a stage over a whole population made: its outcomes, and why there are no more."""
+
+    outcomes: list[Outcome]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """A column stage's decision about a batch of n rows.
 

@@ -15,22 +15,26 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel
 
+from opencodeinstruct.builder.schema import table_of, working_schema
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
 from opencodeinstruct.tools.deduplicated import deduplicated
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
-from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
+from opencodeinstruct.tools.outcome import Made, Outcome, Row, Verdicts
 from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.ports import Ask, Role, Run
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.recipe import Recipe, digest
 from opencodeinstruct.tools.sources.read import read_seeds
+from opencodeinstruct.tools.stages.breed import Asked
 from opencodeinstruct.tools.stages.clean import clean
+from opencodeinstruct.tools.stages.colony import Breeding
 from opencodeinstruct.tools.stages.decontaminate import decontaminate, fallen_groups, survey
 from opencodeinstruct.tools.stages.evolve import evolve
 from opencodeinstruct.tools.stages.execute import execute
 from opencodeinstruct.tools.stages.instruct import instruct
 from opencodeinstruct.tools.stages.judge import judge
 from opencodeinstruct.tools.stages.respond import respond
+from opencodeinstruct.tools.stages.screen import Decide
 from opencodeinstruct.tools.stages.testgen import testgen
 from opencodeinstruct.tools.steps import (
     Columns,
@@ -60,10 +64,13 @@ STAGES = (
 """The stages in order; `recheck` is `decontaminate` again, over solution and tests as well."""
 
 ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
-    "instruct": ("generator", ("instruct_code", "instruct_problem")),
-    "evolve": ("generator", ("mutate", "crossover")),
-    "respond": ("solver", ("respond",)),
-    "testgen": ("tester", ("testgen",)),
+    "instruct": (
+        "generator",
+        ("instruct_code", "instruct_problem", "instruct_program", "topic"),
+    ),
+    "evolve": ("generator", ("mutate", "mutate_program", "crossover", "crossover_program")),
+    "respond": ("solver", ("respond", "respond_program")),
+    "testgen": ("tester", ("testgen", "testgen_program")),
     "judge": ("judge", ("judge",)),
 }
 """The stages that ask a model: in which role, by which prompts."""
@@ -112,16 +119,38 @@ def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
         found[name] = settings.model_dump(mode="json")
     else:
         found[name] = [_with_content(source) for source in settings]
+    if stage in ("instruct", "evolve"):
+        found["topics"] = list(recipe.topics)
+    if stage == "evolve" and recipe.evolve.generations:
+        found |= _screened_by(recipe, prompts)
     if name == "decontaminate":
-        found["benchmarks"] = [
-            spec if isinstance(spec, str) else _with_content(spec) for spec in recipe.benchmarks
-        ]
+        found["benchmarks"] = _benchmarks(recipe)
     if stage == "execute" and recipe.execute.packages:
         found["packages"] = installed(recipe.execute.packages)
     if stage in ASKS:
         role, names = ASKS[stage]
         found["model"] = identity(recipe.model_for(role))
         found["prompts"] = prompts.version(*names)
+    return found
+
+
+def _benchmarks(recipe: Recipe) -> list[Any]:
+    return [spec if isinstance(spec, str) else _with_content(spec) for spec in recipe.benchmarks]
+
+
+def _screened_by(recipe: Recipe, prompts: Prompts) -> dict[str, Any]:
+    """What decides which newborn questions live: the rules, the benchmarks, solver and judge."""
+    found: dict[str, Any] = {
+        "clean": recipe.clean.model_dump(mode="json"),
+        "decontaminate": recipe.decontaminate.model_dump(mode="json"),
+        "benchmarks": _benchmarks(recipe),
+    }
+    asked = {"none": (), "parse": ("respond",), "judge": ("respond", "judge")}
+    for stage in asked[recipe.evolve.fitness.by]:
+        role, names = ASKS[stage]
+        found[stage] = getattr(recipe, stage).model_dump(mode="json")
+        found[f"models.{role}"] = identity(recipe.model_for(role))
+        found[f"prompts.{stage}"] = prompts.version(*names)
     return found
 
 
@@ -143,7 +172,7 @@ def identity(model: ModelSettings) -> str:
 def _works(recipe: Recipe, services: Services) -> dict[str, Work]:
     return {
         "seeds": Source(partial(_seeds, recipe)),
-        "instruct": _asking("instruct", instruct, recipe, services),
+        "instruct": _asking("instruct", partial(instruct, topics=recipe.topics), recipe, services),
         "evolve": Population(partial(_evolve, recipe, services)),
         "clean": Columns(partial(clean, settings=recipe.clean), whole=False),
         "dedup": Columns(partial(deduplicated, settings=recipe.dedup), whole=True),
@@ -178,14 +207,29 @@ async def _evolve(
     services: Services,
     rows: Sequence[Row],
     on_outcome: Callable[[Outcome], None],
-) -> list[Outcome]:
-    return await evolve(
-        rows,
-        services.ask,
-        services.prompts,
-        recipe.evolve,
-        seed=recipe.seed,
-        on_outcome=on_outcome,
+) -> Made:
+    asks: dict[str, Any] = {
+        "ask": services.ask,
+        "prompts": services.prompts,
+        "seed": recipe.seed,
+    }
+    breeding = Breeding(
+        Asked(services.ask, services.prompts, recipe.topics),
+        solve=partial(respond, settings=recipe.respond, **asks),
+        judge=partial(judge, settings=recipe.judge, **asks),
+        decide=_screens(recipe, rows) if recipe.evolve.generations else (),
+    )
+    return await evolve(rows, breeding, recipe.evolve, seed=recipe.seed, on_outcome=on_outcome)
+
+
+def _screens(recipe: Recipe, rows: Sequence[Row]) -> tuple[Decide, ...]:
+    """What drops newborn questions: the rules, and the benchmarks, weighed against `rows`."""
+    settings = recipe.decontaminate
+    index = index_benchmarks([load_benchmark(spec) for spec in recipe.benchmarks])
+    scales = survey([table_of(list(rows), working_schema())], index, settings)
+    return (
+        partial(clean, settings=recipe.clean),
+        partial(decontaminate, scales=scales, settings=settings),
     )
 
 

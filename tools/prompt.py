@@ -22,13 +22,22 @@ from opencodeinstruct.tools.ports import Message
 
 SHIPPED = Path(__file__).parent / "prompts"
 
+_TOPICS = ("strings", "other")
+_CROSSOVER = {"parents": ["x", "x"], "count": 2, "subject": "x", "topics": _TOPICS}
+
 GIVEN: Mapping[str, Mapping[str, Any]] = {
-    "instruct_code": {"code": "x"},
-    "instruct_problem": {"problem": "x"},
-    "mutate": {"problem": "x", "change": "x"},
-    "crossover": {"parents": ["x", "x"], "count": 2, "subject": "x"},
+    "instruct_code": {"code": "x", "topics": _TOPICS},
+    "instruct_problem": {"problem": "x", "topics": _TOPICS},
+    "instruct_program": {"problem": "x", "topics": _TOPICS},
+    "topic": {"question": "x", "topics": _TOPICS},
+    "mutate": {"problem": "x", "change": "x", "topics": _TOPICS},
+    "mutate_program": {"problem": "x", "change": "x", "topics": _TOPICS},
+    "crossover": _CROSSOVER,
+    "crossover_program": _CROSSOVER,
     "respond": {"question": "x"},
+    "respond_program": {"question": "x"},
     "testgen": {"count": 10, "question": "x", "solution": None},
+    "testgen_program": {"count": 10, "question": "x", "solution": None},
     "judge": {"question": "x", "solution": "x"},
 }
 """The prompts and the variables that each is given, with values of the kind they have."""

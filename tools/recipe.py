@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, RecipeError
 from opencodeinstruct.builder.schema import working_schema
@@ -26,6 +26,7 @@ from opencodeinstruct.tools.stages.decontaminate import DecontaminateSettings
 from opencodeinstruct.tools.stages.dedup import DedupSettings
 from opencodeinstruct.tools.stages.evolve import EvolveSettings
 from opencodeinstruct.tools.stages.execute import ExecuteSettings
+from opencodeinstruct.tools.stages.ideas import TOPICS
 from opencodeinstruct.tools.stages.instruct import InstructSettings
 from opencodeinstruct.tools.stages.judge import JudgeSettings
 from opencodeinstruct.tools.stages.respond import RespondSettings
@@ -52,6 +53,9 @@ class Recipe(BaseModel):
     # kept out: names (docs/contamination.md), or files of your own with name, path and fields
     benchmarks: tuple[str | BenchmarkFile, ...] = ("humaneval",)
 
+    # what a question can be about; each is given one, by which parents are chosen. Empty: none is
+    topics: tuple[str, ...] = TOPICS
+
     # where seeds come from, see below
     seeds: tuple[Source, ...] = Field(min_length=1)
     instruct: InstructSettings = InstructSettings()
@@ -74,6 +78,13 @@ class Recipe(BaseModel):
                 "kept. Lower it"
             )
         return self
+
+    @field_validator("topics")
+    @classmethod
+    def _different_topics(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        if len({topic.strip().lower() for topic in topics} - {""}) != len(topics):
+            raise ValueError("a topic is blank or stands there twice. Remove it")
+        return topics
 
     @model_validator(mode="after")
     def _columns_are_there(self) -> "Recipe":

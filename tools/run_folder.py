@@ -32,7 +32,10 @@ REJECT_FIELDS = (("reject_reason", pa.string()), ("reject_evidence", pa.string()
 
 @dataclass(frozen=True, slots=True)
 class StageCounts:
-    """What became of the rows of one stage: `entered + made == kept + dropped + deferred`."""
+    """What became of the rows of one stage: `entered + made == kept + dropped + deferred`.
+
+    `note` says why a stage that makes rows made no more.
+    """
 
     stage: str
     entered: int
@@ -40,6 +43,7 @@ class StageCounts:
     kept: int
     dropped: dict[str, int] = field(default_factory=dict)
     deferred: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         """Refuse counts that do not add up: a row was lost or doubled."""

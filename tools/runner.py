@@ -8,7 +8,7 @@ the concurrency and however often the run was killed.
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import pyarrow as pa
@@ -210,7 +210,8 @@ async def _run_population(
     def told(outcome: Outcome) -> None:
         teller.settled(outcome)
 
-    outcomes = [teller.decided(outcome) for outcome in await work.work(rows, told)]
+    made = await work.work(rows, told)
+    outcomes = [teller.decided(outcome) for outcome in made.outcomes]
     _Refusals().hold(0, outcomes[len(rows) :])
     tally, deferred = _tally(outcomes)
     parts = 0
@@ -219,7 +220,8 @@ async def _run_population(
         for start in range(0, len(outcomes), size):
             stage.write_part(parts, outcomes[start : start + size])
             parts += 1
-    return teller.counts(len(rows), len(outcomes) - len(rows), tally, deferred), parts
+    counts = teller.counts(len(rows), len(outcomes) - len(rows), tally, deferred)
+    return replace(counts, note=made.note), parts
 
 
 def _surveyed(work: Surveyed, before: StageFolder) -> Columns:

@@ -23,6 +23,7 @@ from opencodeinstruct.tools.plan import ASKS, STAGES, Services
 from opencodeinstruct.tools.ports import Answer, Refused, Request
 from opencodeinstruct.tools.preview import preview_recipe
 from opencodeinstruct.tools.recipe import ROLES
+from opencodeinstruct.tools.report import write_report
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
 from opencodeinstruct.tools.screens import Screens
 from opencodeinstruct.tools.session import (
@@ -69,6 +70,7 @@ def run(session: Session, options: Options, screens: Screens) -> int:
             return _deferred(came, screens.err)
         _refuse_nothing(session, came, screens.err)
         report = _build(session, screens.err)
+        write_report(session.folder)
     screens.out.print(counts_table(came.counts))
     _say_dataset(report, screens.out)
     return 0

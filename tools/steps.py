@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from opencodeinstruct.tools.outcome import Outcome, Row, Verdicts
+from opencodeinstruct.tools.outcome import Made, Outcome, Row, Verdicts
 from opencodeinstruct.tools.stop import Stop
 
 OnOutcome = Callable[[Outcome], None]
@@ -30,7 +30,7 @@ class EachRow:
 class Population:
     """A stage over all rows that keeps them and makes new ones, which come after them."""
 
-    work: Callable[[Sequence[Row], OnOutcome], Awaitable[list[Outcome]]]
+    work: Callable[[Sequence[Row], OnOutcome], Awaitable[Made]]
 
 
 @dataclass(frozen=True, slots=True)

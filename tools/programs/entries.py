@@ -1,6 +1,8 @@
 """Programs to run, one JSON object a line: with tests of their own, or samples for a benchmark.
 
 {"id": 1, "code": "def f(x): ...", "tests": ["assert f(1) == 1"], "entry_point": "f"}
+{"id": 2, "code": "print(input())", "tests": ["assert run_program('3') == '3'"],
+ "contract": "stdio"}
 {"task_id": "HumanEval/0", "solution": "def has_close_elements(...): ..."}
 {"task_id": "HumanEval/0", "completion": "    return ..."}
 """
@@ -11,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from opencodeinstruct.builder.errors import RowError
+from opencodeinstruct.builder.schema import CONTRACTS
 from opencodeinstruct.tools.ports import Limits, Program
 from opencodeinstruct.tools.programs.lines import LONGEST, Line
 from opencodeinstruct.tools.programs.problems import Problem
+from opencodeinstruct.tools.text.stdio import RUN, as_function
 
 Id = str | int
 """What a line calls its program; the same may stand on several lines."""
@@ -72,8 +76,14 @@ class Reader:
         entry_point = record.get("entry_point")
         if entry_point is not None and not (isinstance(entry_point, str) and entry_point):
             raise _No('"entry_point" must be the name that the tests call, or be left out')
+        contract = record.get("contract")
+        if contract not in (None, *CONTRACTS):
+            raise _No('"contract" must be "call" or "stdio", or be left out')
+        code = _code(record, "code")
+        if contract == "stdio":
+            code, entry_point = as_function(code), RUN
         return Program(
-            _code(record, "code"),
+            code,
             tuple(_text(test, "each of its tests") for test in tests),
             entry_point,
             self.limits,

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from opencodeinstruct.builder.errors import ProjectError
-from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome
+from opencodeinstruct.builder.schema import CONTRACTS
+from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.sources.records import Record, read_records
 from opencodeinstruct.tools.stages.seeds import (
     ProblemFields,
@@ -19,6 +20,7 @@ from opencodeinstruct.tools.stages.seeds import (
 from opencodeinstruct.tools.text.license import is_expression
 from opencodeinstruct.tools.text.python_code import parse_signature
 
+_AS_SEED = {"operation": "seed", "generation_algorithm": "oss-instruct"}
 TACO_FIELDS = ProblemFields(input="question")
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".json", ".json.gz", ".parquet", ".arrow")
 TACO_FILES = (  # as published, as converted for the Hub, as saved by `datasets` or by hand
@@ -87,6 +89,16 @@ def problem_seed(record: Record, fields: ProblemFields, license: str | None) -> 
         return rejected(record.origin, "bad_license", f"{own!r} is no SPDX expression", statement)
     origin = f"{record.origin}#{texts['id']}" if texts["id"] else record.origin
     row = seed_row(statement, domain="algorithmic", origin=origin, license=own or license)
+    contract = texts["contract"] or "call"
+    if contract not in CONTRACTS:
+        return rejected(record.origin, "bad_contract", f"{contract!r}", statement)
+    if contract == "stdio":
+        return Kept({**row, "input": statement, "contract": contract, **_AS_SEED})
+    return _of_function(row, texts, origin)
+
+
+def _of_function(row: Row, texts: dict[str, str | None], origin: str) -> Outcome:
+    """The seed `row` with its function, as far as the record's `texts` name it."""
     if not texts["signature"]:
         name = texts["entry_point"]
         return Kept({**row, "entry_point": name} if name else row)
@@ -96,11 +108,11 @@ def problem_seed(record: Record, fields: ProblemFields, license: str | None) -> 
     return Kept(
         {
             **row,
-            "input": statement,
+            "input": texts["input"],
+            "contract": "call",
             "entry_point": signature.name,
             "signature": signature.text,
-            "operation": "seed",
-            "generation_algorithm": "oss-instruct",
+            **_AS_SEED,
         }
     )
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Outcome, Row
 from opencodeinstruct.tools.ports import Answer, Ask, Message, Refused, Request
+from opencodeinstruct.tools.text.reasoning import apart
 
 EVIDENCE = 300  # characters of an answer kept to show why it was of no use
 
@@ -61,7 +62,7 @@ async def ask_until_read(
     value: Read | Unreadable = Unreadable("not_asked")
     first = request
     for attempt in range(max(tries, 1)):
-        answer = await ask(replace(request, seed=(first.seed + attempt) % 2**31))
+        answer = _apart(await ask(replace(request, seed=(first.seed + attempt) % 2**31)))
         answers.append(answer)
         value = _read(answer, read, whole=whole)
         if not isinstance(value, Unreadable):
@@ -83,10 +84,20 @@ def _another(first: Request, last: Request, answer: Answer, why: Unreadable) -> 
     return replace(last, messages=messages, instead_of=why.reason)
 
 
+def _apart(answer: Answer) -> Answer:
+    """`answer` with what the model thought in `reasoning`: no part of it is read as the answer."""
+    said = apart(answer.text)
+    if said.answer == answer.text:
+        return answer
+    return replace(answer, text=said.answer, reasoning=answer.reasoning or said.thought)
+
+
 def _read(
     answer: Answer, read: Callable[[str], Read | Unreadable], *, whole: bool
 ) -> Read | Unreadable:
     if not answer.text.strip():
+        if answer.reasoning and answer.finish_reason == "length":
+            return Unreadable("cut_short", answer.reasoning[-EVIDENCE:])
         return Unreadable("empty_answer")
     if "\ufffd" in answer.text:
         return Unreadable("not_utf8", answer.text[:EVIDENCE])

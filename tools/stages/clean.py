@@ -121,13 +121,13 @@ def _column(table: pa.Table, name: str) -> list[str | None]:
 def clean(table: pa.Table, settings: CleanSettings) -> Verdicts:
     """Drop each row whose question (`input`), or solution where there is one, breaks a rule.
 
-    `entry_point`, `operation`, `output` and `solution` are read where the table has them.
+    `entry_point`, `operation`, `output`, `solution` and `contract` are read where they are there.
     """
-    names = ("input", "entry_point", "operation", "output", "solution")
+    names = ("input", "entry_point", "operation", "output", "solution", "contract")
     columns = [_column(table, name) for name in names]
     faults = [
-        fault(Question(text or "", entry_point, operation, output, solution), settings)
-        for text, entry_point, operation, output, solution in zip(*columns, strict=True)
+        fault(Question(text or "", *others), settings)
+        for text, *others in zip(*columns, strict=True)
     ]
     reasons = [one[0] if one else None for one in faults]
     evidence = [one[1] if one else None for one in faults]

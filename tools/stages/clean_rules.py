@@ -20,6 +20,7 @@ class Question:
     operation: str | None = None
     output: str | None = None
     solution: str | None = None
+    contract: str | None = None
 
 
 def _found(pattern: re.Pattern[str], text: str, shown: str | None = None) -> str | None:
@@ -125,6 +126,8 @@ def wrong_language(question: Question) -> str | None:
 
 def stdin_framed(question: Question) -> str | None:
     """Words that make the program read its input itself; "do not read standard input" is fine."""
+    if question.contract == "stdio":
+        return None
     text = question.text
     for match in patterns.STDIN.finditer(without_code(text)):
         if not patterns.NEGATED.search(text[: match.start()]):

@@ -9,6 +9,7 @@ from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.outcome import Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Limits, Program, Run
 from opencodeinstruct.tools.text.faults import fault_of
+from opencodeinstruct.tools.text.stdio import RUN, as_function
 
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -56,7 +57,7 @@ async def execute(row: Row, run: Run, settings: ExecuteSettings) -> Outcome:
     rates are null. `ServiceError` when `run` did not judge every test.
     """
     tests = tuple(json.loads(row["unit_tests"]))
-    program = Program(str(row["solution"]), tests, row["entry_point"], settings.limits())
+    program = _program(row, tests, settings)
     result = await run(program)
     verdicts = [verdict.verdict for verdict in result.verdicts]
     if len(verdicts) != len(tests):
@@ -71,7 +72,7 @@ async def execute(row: Row, run: Run, settings: ExecuteSettings) -> Outcome:
             "test_trust": result.trust,
             "flaky": result.flaky,
             "test_faults": [
-                fault_of(test, row["entry_point"], verdict)
+                fault_of(test, program.entry_point, verdict)
                 for test, verdict in zip(tests, result.verdicts, strict=True)
             ],
             "tests_execution_status": json.dumps(statuses),
@@ -81,3 +82,10 @@ async def execute(row: Row, run: Run, settings: ExecuteSettings) -> Outcome:
             "average_test_score": rate,
         }
     )
+
+
+def _program(row: Row, tests: tuple[str, ...], settings: ExecuteSettings) -> Program:
+    """What is run: the solution, or for a program the function that runs it."""
+    if row.get("contract") == "stdio":
+        return Program(as_function(str(row["solution"])), tests, RUN, settings.limits())
+    return Program(str(row["solution"]), tests, row["entry_point"], settings.limits())

@@ -11,8 +11,8 @@ MUTATIONS = {
     ),
     "more-reasoning": "make it need one more step of reasoning, which has to do with {aspect}.",
     "misleading-code": (
-        "add a short piece of plausible but wrong Python code, and say that it is wrong and that "
-        "the solution must get {aspect} right."
+        "after the whole problem show a short piece of plausible Python code that gets {aspect} "
+        "wrong, and say that it is wrong."
     ),
     "tighter-complexity": (
         "demand a better time or space complexity, say which, and let the input be very long; "
@@ -20,6 +20,26 @@ MUTATIONS = {
     ),
 }
 """The five mutations of Evol-Instruct for code (WizardCoder, arXiv 2306.08568), in substance."""
+
+TOPICS = (
+    "strings",
+    "parsing",
+    "arithmetic",
+    "number theory",
+    "geometry",
+    "dates and times",
+    "lists",
+    "sorting and searching",
+    "counting",
+    "grids",
+    "graphs and trees",
+    "sets and mappings",
+    "simulation",
+    "games and puzzles",
+    "encoding",
+    "other",
+)
+"""What a question can be about, unless a recipe says otherwise; the list is ours."""
 
 ASPECTS = (
     "ties between equal results",

@@ -1,19 +1,23 @@
-"""A question: a self-contained problem that asks for one function, and how it is read and laid out.
+"""A question: a self-contained problem with its contract, and how it is read and laid out.
 
-Every question ends with the signature of the function it asks for, so that solution and tests
-cannot disagree about its name or arguments: 31% of audited rows of the published release name no
-function at all.
+It asks for one function (`call`) and ends with its signature, so that solution and tests cannot
+disagree about its name or arguments: 31% of audited rows of the published release name no function
+at all. Or it asks for a program (`stdio`) and ends with what is read and what is printed.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from opencodeinstruct.tools.outcome import Row
 from opencodeinstruct.tools.ports import content_id
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable
 from opencodeinstruct.tools.text.json_answer import object_in
-from opencodeinstruct.tools.text.python_code import Signature, parse_signature
+from opencodeinstruct.tools.text.python_code import Signature, parse_signature, renamed
+from opencodeinstruct.tools.text.words import words_of
+
+Contract = Literal["call", "stdio"]
 
 _TEXT = {"type": "string"}
 
@@ -23,27 +27,86 @@ _PRIVATE_NAME = re.compile(r"(?<!\w)_[a-z]\w*[^\W_](?!\w)")  # `_emphasis_` is n
 # What a model copies from the question that it is shown, and `question_of` adds itself.
 _SIGNATURE_LINE = re.compile(r"\n\s*Signature:[^\n]*\Z")
 
+# The same in the middle of a text: what the question is of is then the old one's.
+_LAYOUT = re.compile(r"^[ \t]*Signature:", re.MULTILINE)
+
+PROGRAM = "Program: reads standard input, writes standard output."
+"""The last line of every question that asks for a program."""
+
+_NAMED_FUNCTION = re.compile(r"\bfunction (?:called |named )?`(\w+)(?:\([^`]*\))?`")
+
 ALGORITHMS = {"seed": "oss-instruct", "oss-instruct": "oss-instruct", "crossover": "self-instruct"}
 """`generation_algorithm` by operation; every other operation is a mutation: `evol-instruct`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The problem as its reader sees it, signature included, and the signature taken apart."""
+    """The problem as its reader sees it, contract included, and its signature taken apart.
+
+    A question without a signature asks for a program. `topic` is one of the recipe's, or None.
+    """
 
     text: str
-    signature: Signature
+    signature: Signature | None
+    topic: str | None = None
+
+    @property
+    def contract(self) -> Contract:
+        """What the question asks for."""
+        return "stdio" if self.signature is None else "call"
 
 
-def question_schema(*leading: str) -> dict[str, Any]:
-    """The JSON schema of one question; `leading` are text fields the model fills in first."""
-    fields = (*leading, "signature", "problem")
-    return {
-        "type": "object",
-        "properties": {field: _TEXT for field in fields},
-        "required": list(fields),
-        "additionalProperties": False,
-    }
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a model is to answer with: the contract of its questions and the topics to choose from.
+
+    `leading` are text fields that it fills in first.
+    """
+
+    contract: Contract = "call"
+    topics: Sequence[str] = ()
+    leading: tuple[str, ...] = ()
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of one question."""
+        asked = ("signature", "problem") if self.contract == "call" else _PARTS
+        fields = (*self.leading, *asked)
+        properties: dict[str, Any] = {field: _TEXT for field in fields}
+        if self.topics:
+            properties["topic"] = {"type": "string", "enum": list(self.topics)}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    def read(self, text: str) -> Question | Unreadable:
+        """The question in a model's JSON answer."""
+        return self.question_from(object_in(text), text)
+
+    def question_from(self, found: object, text: str) -> Question | Unreadable:
+        """The question in the JSON object `found`, part of the answer `text`."""
+        if not isinstance(found, dict):
+            return Unreadable("not_json", text[:EVIDENCE])
+        problem = found.get("problem")
+        if not isinstance(problem, str) or not problem.strip():
+            return Unreadable("no_problem", text[:EVIDENCE])
+        question = (_function if self.contract == "call" else _program)(found, problem)
+        if isinstance(question, Unreadable):
+            return question
+        return replace(question, topic=topic_of(found.get("topic"), self.topics))
+
+
+_PARTS = ("problem", "input", "output")  # of a question that asks for a program
+
+
+def topic_of(said: object, topics: Sequence[str]) -> str | None:
+    """The one of `topics` that a model means; None for anything else."""
+    if not isinstance(said, str):
+        return None
+    meant = said.strip().strip("\"'`.").lower()
+    return next((topic for topic in topics if topic.lower() == meant), None)
 
 
 def question_of(problem: str, signature: Signature) -> Question:
@@ -52,39 +115,85 @@ def question_of(problem: str, signature: Signature) -> Question:
     return Question(f"{problem}\n\nSignature: `{signature.text}`", signature)
 
 
-def read_question(text: str) -> Question | Unreadable:
-    """The question in a model's JSON answer."""
-    return question_from(object_in(text), text)
+def program_of(problem: str) -> Question:
+    """`problem` followed by the line that asks for a program, in place of one it ends with."""
+    return Question(f"{problem.strip().removesuffix(PROGRAM).strip()}\n\n{PROGRAM}", None)
 
 
-def question_from(found: object, text: str) -> Question | Unreadable:
-    """The question in the JSON object `found`, part of the answer `text`."""
-    if not isinstance(found, dict):
-        return Unreadable("not_json", text[:EVIDENCE])
-    problem, head = found.get("problem"), found.get("signature")
-    if not isinstance(problem, str) or not problem.strip():
-        return Unreadable("no_problem", text[:EVIDENCE])
+def problem_of(question: str) -> str:
+    """The problem of a question without the line that gives its contract."""
+    return question.rsplit("\n\nSignature:", 1)[0].removesuffix(PROGRAM).strip()
+
+
+def _function(found: dict[str, Any], problem: str) -> Question | Unreadable:
+    head = found.get("signature")
     signature = parse_signature(head) if isinstance(head, str) else None
     if signature is None:
         return Unreadable("bad_signature", str(head)[:EVIDENCE])
-    if not re.search(rf"(?<!\w){re.escape(signature.name)}(?!\w)", problem):
+    named = _with_the_name_of(problem, signature)
+    if named is None:
         return Unreadable("function_not_named", f"{signature.name}: {problem[:EVIDENCE]}")
+    if _LAYOUT.search(_SIGNATURE_LINE.sub("", f"\n{problem.strip()}")):
+        return Unreadable("copied_layout", problem[:EVIDENCE])
     helper = _PRIVATE_NAME.search(problem)
-    if helper is not None and helper[0] not in signature.text:
+    if helper is not None and helper[0] not in named.text:
         return Unreadable("names_a_helper", f"{helper[0]}: {problem[:EVIDENCE]}")
-    return question_of(problem, signature)
+    unsaid = _arguments_unsaid(problem, named)
+    if unsaid:
+        return Unreadable("argument_not_named", f"{', '.join(unsaid)}: {problem[:EVIDENCE]}")
+    return question_of(problem, named)
 
 
-def with_question(row: Row, question: Question, *, operation: str, model: str | None) -> Row:
-    """`row` asking `question`, with a new id and the columns that say how it was made."""
+def _arguments_unsaid(problem: str, signature: Signature) -> list[str]:
+    """The arguments of which `problem` says nothing: no word of theirs; one alone is obvious."""
+    if len(signature.arguments) < 2:
+        return []
+    said = {_stem(word) for word in words_of(problem)}
+    return [
+        argument
+        for argument in signature.arguments
+        if said.isdisjoint(map(_stem, words_of(argument.replace("_", " "))))
+    ]
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s")
+
+
+def _with_the_name_of(problem: str, signature: Signature) -> Signature | None:
+    """`signature` if `problem` names its function; under the one name that it gives it instead."""
+    if re.search(rf"(?<!\w){re.escape(signature.name)}(?!\w)", problem):
+        return signature
+    names = set(_NAMED_FUNCTION.findall(problem))
+    return renamed(signature, names.pop()) if len(names) == 1 else None
+
+
+def _program(found: dict[str, Any], problem: str) -> Question | Unreadable:
+    parts = {name: found.get(name) for name in _PARTS[1:]}
+    if not all(isinstance(part, str) and part.strip() for part in parts.values()):
+        return Unreadable("no_input_or_output", problem[:EVIDENCE])
+    said = [f"{name.capitalize()}: {str(part).strip()}" for name, part in parts.items()]
+    return program_of("\n\n".join([problem.strip(), *said]))
+
+
+def with_question(
+    row: Row, question: Question, *, operation: str, model: str | None, prompt: str | None = None
+) -> Row:
+    """`row` asking `question`, with a new id and the columns that say how it was made.
+
+    `prompt` is the version of the prompt that the model was asked by.
+    """
+    signature = question.signature
     return {
         **row,
         "id": content_id(question.text),
         "input": question.text,
-        "contract": "call",
-        "entry_point": question.signature.name,
-        "signature": question.signature.text,
+        "contract": question.contract,
+        "entry_point": signature.name if signature else None,
+        "signature": signature.text if signature else None,
+        "topic": question.topic,
         "operation": operation,
         "generation_algorithm": ALGORITHMS.get(operation, "evol-instruct"),
         "generator_model": model,
+        "generator_prompt": prompt,
     }

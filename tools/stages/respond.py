@@ -7,6 +7,7 @@ from opencodeinstruct.tools.ports import Ask, Request, Sampling, seed_of
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable, ask_until_read, with_cost
 from opencodeinstruct.tools.text.python_code import code_block_defining
+from opencodeinstruct.tools.text.stdio import program_in
 
 
 class RespondSettings(BaseModel):
@@ -21,19 +22,25 @@ class RespondSettings(BaseModel):
 async def respond(
     row: Row, ask: Ask, prompts: Prompts, settings: RespondSettings, *, seed: int
 ) -> Outcome:
-    """Give `row` the solver's answer in `output` and its code in `solution`.
+    """Give `row` the solver's answer in `output`, its code in `solution`, its thinking apart.
 
-    Dropped as `no_code` when no block of the answer parses and defines the entry point, as
-    `cut_short` when the answer reached `max_tokens`: half an explanation teaches to stop early.
+    Dropped as `no_code` when no block of the answer parses and keeps the contract (defines the
+    entry point, or is a program that reads input and prints), as `cut_short` when the answer
+    reached `max_tokens`: half an explanation teaches to stop early.
     """
-    name = str(row["entry_point"])
+    is_program = row.get("contract") == "stdio"
 
     def read(text: str) -> str | Unreadable:
-        return code_block_defining(text, name) or Unreadable("no_code", text[:EVIDENCE])
+        code = (
+            program_in(text) if is_program else code_block_defining(text, str(row["entry_point"]))
+        )
+        return code or Unreadable("no_code", text[:EVIDENCE])
 
     request = Request(
         role="solver",
-        messages=prompts.render("respond", question=row["input"]),
+        messages=prompts.render(
+            "respond_program" if is_program else "respond", question=row["input"]
+        ),
         sampling=settings.sampling,
         seed=seed_of(seed, "respond", row["id"]),
     )
@@ -41,6 +48,7 @@ async def respond(
     answered = {
         **with_cost(row, reading.answers),
         "output": reading.answer.text,
+        "reasoning": reading.answer.reasoning or None,
         "output_tokens": reading.answer.completion_tokens,
         "solver_model": reading.answer.model,
     }

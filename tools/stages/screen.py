@@ -1,37 +1,166 @@
-"""Screen newborn questions against the population: no copies, no paraphrases of a parent."""
+"""Screen newborn questions at once: no faulty ones, no copies, no paraphrases of a parent.
 
-from collections.abc import Sequence
+The cheap screens come first; a solver is paid for none that fails one of them.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
 
-TOO_CLOSE = 0.85
-"""A child with more than this share of its word pairs taken from one parent only repeats it."""
+from opencodeinstruct.builder.schema import table_of, working_schema
+from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row, Verdicts
+from opencodeinstruct.tools.stages.question import problem_of
+from opencodeinstruct.tools.text.near_index import NearIndex, Signed
+from opencodeinstruct.tools.text.words import words_of
+
+Decide = Callable[[pa.Table], Verdicts]
+"""A column stage with its settings: `clean`, or `decontaminate` with the benchmarks' index."""
 
 
-def screen(children: Sequence[Outcome], population: Sequence[Row]) -> list[Outcome]:
-    """`children` in order, those dropped that repeat a question alive, an elder or a parent."""
-    alive = {row["id"] for row in population}
-    by_id = {row["id"]: row for row in population}
-    screened: list[Outcome] = []
-    for outcome in children:
-        judged = _judged(outcome, alive, by_id) if isinstance(outcome, Kept) else outcome
-        if isinstance(judged, Kept):
-            alive.add(judged.row["id"])
-        screened.append(judged)
+class ScreenSettings(BaseModel):
+    """How near a newborn question may come to others, and how long it may be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # share of its pairs of neighbouring words that one parent has: more only repeats that one
+    parent_share: float = Field(default=0.85, gt=0, le=1)
+    # words that say something and that no parent has; fewer and it only says the same otherwise
+    new_words: int = Field(default=2, ge=0, le=100)
+    # Jaccard similarity, over runs of three words, to any question alive
+    alike: float = Field(default=0.6, gt=0, le=1)
+    max_words: int = Field(default=400, ge=10)  # longer and a model has lost its thread
+
+
+NGRAM_WORDS = 3  # of runs compared: problems are short, and five words of them are seldom equal
+
+_SILENT_WORDS = """
+a an the and or of to in on for with by as at from into is are be was were it its this that these
+those each every all any some if then else when while where which who whose than so not no only also
+must should can may will would have has had do does given takes take returns return returned write
+function named called implement create define compute determine argument list lists string strings
+integer integers int str float bool number numbers value values program programs read reads print
+prints line one first second their there they them you your problem example new input output
+"""
+_SILENT = frozenset(_SILENT_WORDS.split())
+
+
+# A rule that is spoken of and not given: "each letter stands for a specific sequence of letters".
+_LEFT_OPEN = re.compile(
+    r"\b(?:a|an|some|any|in|by|to|the|on) (?:specific|certain|particular|predefined|predetermined) "
+    r"(?:set of )?(?:sequence|rule|format|order|way|manner|pattern|criteri(?:on|a)|condition|"
+    r"mapping|algorithm|formula|requirement|transformation)s?\b(?![^.\n]{0,40}:)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Living:
+    """The questions alive: their ids, and their texts to compare with; `below` does not change."""
+
+    index: NearIndex = field(default_factory=lambda: NearIndex(NGRAM_WORDS))
+    ids: set[str] = field(default_factory=set)
+    below: "Living | None" = None
+
+    def grown(self) -> "Living":
+        """One that holds what this holds and may grow; this must not change any more."""
+        return Living(NearIndex(NGRAM_WORDS, self.index), set(), self)
+
+    def holds(self, name: str) -> bool:
+        """Whether the question `name` is alive."""
+        return name in self.ids or (self.below is not None and self.below.holds(name))
+
+    def add(self, row: Row, signed: Signed) -> None:
+        """From now on `row` is alive."""
+        self.ids.add(row["id"])
+        self.index.add(row["id"], signed)
+
+    def add_all(self, rows: Sequence[Row]) -> None:
+        """From now on `rows` are alive."""
+        for row, signed in zip(rows, self.signed(rows), strict=True):
+            self.add(row, signed)
+
+    def signed(self, rows: Sequence[Row]) -> list[Signed]:
+        """What is compared of each row's question."""
+        return self.index.signed([problem_of(row["input"]) for row in rows])
+
+
+def screen(
+    children: Sequence[Outcome],
+    parents: dict[str, Row],
+    living: Living,
+    settings: ScreenSettings,
+    decide: Sequence[Decide] = (),
+) -> list[Outcome]:
+    """`children` in order, those dropped that are faulty or too like one alive or an elder child.
+
+    `living` holds afterwards those that are kept; `parents` are found by id.
+    """
+    screened = [_alone(child, parents, living, settings) for child in children]
+    for column_stage in decide:
+        screened = _decided(screened, column_stage)
+    kept = [place for place, child in enumerate(screened) if isinstance(child, Kept)]
+    signed = living.signed([screened[place].row for place in kept])
+    for place, its in zip(kept, signed, strict=True):
+        screened[place] = _among(screened[place].row, its, living, settings)
     return screened
 
 
-def _judged(child: Kept, alive: set[str], by_id: dict[str, Row]) -> Outcome:
-    if child.row["id"] in alive:
-        return Dropped(child.row, "repeats_a_question", child.row["id"])
-    for parent_id in child.row["parent_ids"]:
-        share = shared_words(child.row["input"], by_id[parent_id]["input"])
-        if share > TOO_CLOSE:
-            return Dropped(
-                child.row, "too_close_to_parent", f"{parent_id}: {share:.2f} of its words"
-            )
+def _among(row: Row, signed: Signed, living: Living, settings: ScreenSettings) -> Outcome:
+    """`row` beside all that are alive, to which it is added where it is kept."""
+    if living.holds(row["id"]):
+        return Dropped(row, "repeats_a_question", row["id"])
+    near = living.index.closest(signed)
+    if near is not None and near.similarity >= settings.alike:
+        return Dropped(row, "too_close_to_living", f"{near.name} {near.similarity:.3f}")
+    living.add(row, signed)
+    return Kept(row)
+
+
+def _alone(
+    child: Outcome, parents: dict[str, Row], living: Living, settings: ScreenSettings
+) -> Outcome:
+    """`child` beside its own parents, and what can be said at once."""
+    if not isinstance(child, Kept):
+        return child
+    row = child.row
+    if living.holds(row["id"]):
+        return Dropped(row, "repeats_a_question", row["id"])
+    words = len(row["input"].split())
+    if words > settings.max_words:
+        return Dropped(row, "too_long", f"{words} words")
+    left_open = _LEFT_OPEN.search(problem_of(row["input"]))
+    if left_open is not None:
+        return Dropped(row, "left_open", left_open[0])
+    elders = [parents[name] for name in row["parent_ids"] if name in parents]
+    for elder in elders:
+        share = shared_words(row["input"], elder["input"])
+        if share > settings.parent_share:
+            return Dropped(row, "too_close_to_parent", f"{elder['id']}: {share:.2f} of its words")
+    said = new_words(row["input"], [elder["input"] for elder in elders])
+    if elders and len(said) < settings.new_words:
+        return Dropped(row, "paraphrases_parent", f"new words: {' '.join(sorted(said)) or 'none'}")
     return child
+
+
+def _decided(children: Sequence[Outcome], decide: Decide) -> list[Outcome]:
+    """`children`, those dropped that a column stage drops; its columns are left to the stage."""
+    rows = [child.row for child in children if isinstance(child, Kept)]
+    if not rows:
+        return list(children)
+    verdicts = decide(table_of(rows, working_schema()))
+    evidence = (
+        verdicts.evidence.to_pylist() if verdicts.evidence is not None else [None] * len(rows)
+    )
+    found = iter(zip(verdicts.reasons.to_pylist(), evidence, strict=True))
+    decided: list[Outcome] = []
+    for child in children:
+        reason, said = next(found) if isinstance(child, Kept) else (None, None)
+        decided.append(child if reason is None else Dropped(child.row, reason, said or ""))
+    return decided
 
 
 def shared_words(child: str, parent: str) -> float:
@@ -41,5 +170,28 @@ def shared_words(child: str, parent: str) -> float:
 
 
 def _word_pairs(text: str) -> set[tuple[str, str]]:
-    words = text.rsplit("\n\nSignature:", 1)[0].lower().split()
-    return set(pairwise(words))
+    return set(pairwise(problem_of(text).lower().split()))
+
+
+def new_words(child: str, parents: Sequence[str]) -> set[str]:
+    """The words of `child`'s problem that say something and that none of `parents` has.
+
+    Endings of plural and tense are cut off. What stands in backquotes is known where a parent has
+    it, and says nothing new where `child` has it.
+    """
+    known = {stem for parent in parents for stem in _stems(problem_of(parent))}
+    return _stems(_NAME.sub(" ", problem_of(child))) - known
+
+
+_NAME = re.compile(r"`[A-Za-z_]\w*`")
+
+
+def _stems(text: str) -> set[str]:
+    return {_stem(word) for word in words_of(text) if word not in _SILENT}
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            return word.removesuffix(ending)
+    return word

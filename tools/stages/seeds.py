@@ -43,6 +43,7 @@ REASONS = {
     "wrong_type": "A field of the record is not text.",
     "empty": "The record's text is blank.",
     "bad_signature": "The signature is not a Python function's with arguments, or of another name.",
+    "bad_contract": "The record's contract is neither `call` nor `stdio`.",
     "bad_license": "The record's licence is no SPDX expression.",
     "bad_encoding": "The text is not in the encoding it should be in.",
     "bad_characters": "The text holds a NUL or half of a surrogate pair.",
@@ -103,6 +104,7 @@ class ProblemFields(BaseModel):
     id: str | None = None
     entry_point: str | None = None
     signature: str | None = None
+    contract: str | None = None  # a field that says `call` or `stdio`; the latter are kept as are
     license: str | None = None
 
 

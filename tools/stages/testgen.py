@@ -16,13 +16,16 @@ from opencodeinstruct.tools.ports import Ask, Request, Sampling, seed_of
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable, ask_until_read, with_cost
 from opencodeinstruct.tools.text.faults import always_holds
+from opencodeinstruct.tools.text.printed_tests import PAIRS_SCHEMA, printed_lines
 from opencodeinstruct.tools.text.python_code import (
     assert_lines,
     calls,
     free_names,
     parse_python,
+    under_name,
     unparsed,
 )
+from opencodeinstruct.tools.text.stdio import RUN
 
 
 class TestgenSettings(BaseModel):
@@ -45,26 +48,33 @@ async def testgen(
     """Give `row` its tests in `unit_tests`, a JSON list of assert statements.
 
     Each calls the entry point and stands alone, none occurs twice, and no two contradict each
-    other. Dropped as `too_few_tests` when fewer than `at_least` are left.
+    other; those of a program call `run_program`. Tests that all call one other name are given the
+    right one. Dropped as `too_few_tests` when fewer than `at_least` are left, as `other_name` when
+    it is because they call something else.
     """
-    name = str(row["entry_point"])
+    is_program = row.get("contract") == "stdio"
+    name = RUN if is_program else str(row["entry_point"])
 
     def read(text: str) -> list[str] | Unreadable:
-        tests = usable_tests(assert_lines(text), name)[: settings.count]
+        lines = printed_lines(text) if is_program else under_name(assert_lines(text), name)
+        tests = usable_tests(lines, name)[: settings.count]
         if len(tests) < settings.at_least:
-            return Unreadable("too_few_tests", f"{len(tests)} usable: {text[:EVIDENCE]}")
+            strangers = [line for line in lines if name not in line]
+            reason = "other_name" if len(strangers) > len(lines) / 2 else "too_few_tests"
+            return Unreadable(reason, f"{len(tests)} usable: {text[:EVIDENCE]}")
         return tests
 
     request = Request(
         role="tester",
         messages=prompts.render(
-            "testgen",
+            "testgen_program" if is_program else "testgen",
             count=settings.count,
             question=row["input"],
             solution=row["solution"] if settings.sees_solution else None,
         ),
         sampling=settings.sampling,
         seed=seed_of(seed, "testgen", row["id"]),
+        schema=PAIRS_SCHEMA if is_program else None,
     )
     reading = await ask_until_read(ask, request, read, tries=settings.tries)
     asked = {**with_cost(row, reading.answers), "tester_model": reading.answer.model}

@@ -73,6 +73,12 @@ def parse_signature(text: str) -> Signature | None:
     return Signature(function.name, arguments, one_line.split("\n")[0].removesuffix(":"))
 
 
+def renamed(signature: Signature, name: str) -> Signature | None:
+    """`signature` under another `name`, or None where no function can have that."""
+    head = signature.text.replace(f"def {signature.name}", f"def {name}", 1)
+    return parse_signature(head) if name.isidentifier() else None
+
+
 def _function_head(text: str) -> ast.FunctionDef | None:
     head = re.sub(r"\A(?:python\s)?\s*", "", text.strip().strip("`"))
     if head and not head.startswith(("def ", "async ", "@")):
@@ -121,7 +127,7 @@ def code_block_defining(text: str, name: str) -> str | None:
     level are cut out; everything else stays as it was written.
     """
     stub = None
-    for block in _possible_blocks(text):
+    for block in possible_blocks(text):
         tree = parse_python(block) if name in block else None
         if tree is None or name not in defined_names(tree):
             continue
@@ -133,7 +139,8 @@ def code_block_defining(text: str, name: str) -> str | None:
     return stub
 
 
-def _possible_blocks(text: str) -> Iterator[str]:
+def possible_blocks(text: str) -> Iterator[str]:
+    """The Python of `text`, block by block, then what may have been meant as a block of it."""
     yield from _code_in(text)
     yield from (block.body for block in spans(text) if _is_python(block))
 
@@ -258,3 +265,28 @@ def calls(tree: ast.AST, name: str) -> bool:
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
         for node in ast.walk(tree)
     )
+
+
+def under_name(lines: list[str], name: str) -> list[str]:
+    """`lines`, asserts, calling `name` where all of them call one other name that nobody defines.
+
+    A tester now and then spells a function's name in its own way, and means it.
+    """
+    trees = [tree for line in lines if (tree := parse_python(line)) is not None]
+    called = [_strangers_called(tree) for tree in trees]
+    shared = set.intersection(*called) if called else set()
+    if len(shared) != 1 or name in shared or any(calls(tree, name) for tree in trees):
+        return lines
+    other = shared.pop()
+    return [re.sub(rf"(?<![\w.\"']){re.escape(other)}(?=\()", name, line) for line in lines]
+
+
+def _strangers_called(tree: ast.AST) -> set[str]:
+    """The plain names that `tree` calls and that are no builtins."""
+    return {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and not hasattr(builtins, node.func.id)
+    }
