@@ -35,6 +35,7 @@ from opencodeinstruct.tools.running import Options, preview, run, run_one
 from opencodeinstruct.tools.screens import open_screens
 from opencodeinstruct.tools.session import open_session
 from opencodeinstruct.tools.shown import visible
+from opencodeinstruct.tools.stages.dedup import banding_said
 from opencodeinstruct.tools.terminal import counts_table
 
 app = typer.Typer(
@@ -144,7 +145,8 @@ def validate_command(recipe: RecipePath) -> None:
     Example: `opencodeinstruct validate recipe.yaml`
     """
     session = open_session(recipe)
-    _say(f"{recipe}: can be run; its hash is {session.recipe_hash}.")
+    said = f"its hash is {session.recipe_hash}; dedup has {banding_said(session.recipe.dedup)}"
+    _say(f"{recipe}: can be run; {said}.")
 
 
 @app.command("status")

@@ -59,6 +59,11 @@ def likeness_of(settings: DedupSettings) -> Likeness:
     return Likeness(settings.ngram_words, settings.threshold, banding)
 
 
+def banding_said(settings: DedupSettings) -> str:
+    """The bands that the settings lead to, and what they are expected to miss."""
+    return likeness_of(settings).banding.said(settings.threshold)
+
+
 def _texts(table: pa.Table, column: str) -> pa.ChunkedArray:
     if column not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, pa.large_string())])

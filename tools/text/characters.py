@@ -5,7 +5,8 @@ page by page of 256 characters, and only for pages that a text uses: for ASCII t
 """
 
 import unicodedata
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -43,11 +44,15 @@ _SINGLES = (
 )
 _FOLLOWING_JAMO = ((0x1160, 0x11FF), (0xD7B0, 0xD7FF))  # they end a Korean syllable
 _SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))  # they choose among looks
+_IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))  # each is itself, and a word
+_LAST = 0x10FFFF
 _ASCII = {"-": WEAK, "*": WEAK, "!": BANG} | dict.fromkeys("+/%<>=&|^", OPERATOR)
 
 
-def _lies_in(code: int, ranges: Iterable[tuple[int, int]]) -> bool:
-    return any(first <= code <= last for first, last in ranges)
+def _lies_in(code: int, ranges: Sequence[tuple[int, int]]) -> bool:
+    """Whether `code` is in one of `ranges`, which are sorted."""
+    place = bisect_right(ranges, (code, _LAST)) - 1
+    return place >= 0 and code <= ranges[place][1]
 
 
 def compared_as(character: str) -> str:
@@ -93,20 +98,27 @@ def _kind_of_symbol(character: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    kinds: bytes
-    values: tuple[tuple[int, ...], ...]
+    """The tables of one page, as in `Characters`."""
+
+    kinds: NDArray[np.uint8]
+    values: NDArray[np.int32]
+    more: NDArray[np.int32]
 
 
 @cache
 def _page(number: int) -> _Page:
-    characters = [chr(code) for code in range(number * PAGE, (number + 1) * PAGE)]
-    return _Page(
-        kinds=bytes(map(kind_of, characters)),
-        values=tuple(
-            tuple(ord(one) | unicodedata.combining(one) << CLASS_SHIFT for one in compared_as(each))
-            for each in characters
-        ),
-    )
+    codes = range(number * PAGE, (number + 1) * PAGE)
+    if all(_lies_in(code, _IDEOGRAPHS) for code in (codes[0], codes[-1])):
+        kinds, values = np.full(PAGE, SINGLE, np.uint8), np.array(codes, np.int32)
+        return _Page(kinds, values, np.empty(0, np.int32))
+    characters = [chr(code) for code in codes]
+    single, more = list[int](), list[int]()
+    for each in characters:
+        its = [ord(one) | unicodedata.combining(one) << CLASS_SHIFT for one in compared_as(each)]
+        single.append(its[0] if len(its) == 1 else -len(more) - 1)
+        more += [len(its), *its] if len(its) > 1 else []
+    kinds = np.frombuffer(bytes(map(kind_of, characters)), np.uint8)
+    return _Page(kinds, np.array(single, np.int32), np.array(more, np.int32))
 
 
 class Characters(NamedTuple):
@@ -123,25 +135,31 @@ class Characters(NamedTuple):
     more: NDArray[np.int32]
 
 
-@lru_cache(maxsize=64)
-def _tables(pages: tuple[int, ...]) -> Characters:
+@lru_cache(maxsize=4)
+def _tables(numbers: tuple[int, ...]) -> Characters:
     slots = np.zeros(PAGES, np.int32)
-    kinds, values, more = [], [], [0]
-    for slot, number in enumerate(pages):
-        page = _page(number)
-        slots[number] = slot * PAGE
-        kinds.append(np.frombuffer(page.kinds, np.uint8))
-        for its in page.values:
-            if len(its) == 1:
-                values.append(its[0])
-            else:
-                values.append(-len(more))
-                more += [len(its), *its]
+    slots[list(numbers)] = np.arange(len(numbers)) * PAGE
+    pages = [_page(number) for number in numbers]
+    values, room = [], 0
+    for page in pages:
+        values.append(np.where(page.values < 0, page.values - room, page.values))
+        room += len(page.more)
     return Characters(
-        slots, np.concatenate(kinds), np.array(values, np.int32), np.array(more, np.int32)
+        slots,
+        np.concatenate([page.kinds for page in pages]),
+        np.concatenate(values),
+        np.concatenate([np.zeros(1, np.int32), *(page.more for page in pages)]),
     )
 
 
+@cache
+def _met() -> set[int]:
+    """The pages that were ever asked for: tables are made anew only when one is added."""
+    return {0}
+
+
 def characters(used: NDArray[np.bool_]) -> Characters:
-    """The tables of page 0 and of the pages that `used` marks."""
-    return _tables((0, *(int(page) for page in np.flatnonzero(used) if page)))
+    """The tables of page 0, of the pages that `used` marks, and perhaps of others."""
+    met = _met()
+    met.update(np.flatnonzero(used).tolist())
+    return _tables(tuple(sorted(met)))
