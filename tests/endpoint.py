@@ -33,7 +33,7 @@ class Fault:
 
     `body`, where given, is sent as it is instead of a completion that says `text`. `delay` is in
     seconds; `cut` closes the connection before the reply or in the middle of its body; `text` None
-    makes the content null.
+    makes the content null. `endless` is a stream that never comes to its end.
     """
 
     status: int = 200
@@ -45,6 +45,7 @@ class Fault:
     finish_reason: str = "stop"
     model: str | None = None
     usage: bool = True
+    endless: bool = False
 
 
 Reply = str | Fault
@@ -203,7 +204,19 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with endpoint.lock:
                 endpoint.open -= 1
-        self.send(completion(body, reply))
+        if isinstance(reply, Fault) and reply.endless:
+            self.stream_for_ever()
+        else:
+            self.send(completion(body, reply))
+
+    def stream_for_ever(self) -> None:
+        """Send an event now and then, until the client or the test has had enough."""
+        self.close_connection = True
+        event = b'data: {"choices": [{"delta": {"content": "and "}}]}\n\n'
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            while not self.server.endpoint.closing.wait(0.02):
+                self.wfile.write(event)
 
     def send(self, reply: Fault) -> None:
         """Write the whole reply at once, or as much of it as its fault lets through."""

@@ -1,0 +1,230 @@
+"""How fast an engine asks, and what that costs, beside others: `python benchmarks/engine.py`.
+
+Rows a second and client CPU a request against a server of its own on this machine, with 256 and
+1,024 requests in flight, at a fixed 200 ms and at log-normal times of 2 s on average; how full the
+server's places are; whether memory grows; what is paid twice after kills. The others are asked for
+by the Python that has them: `--python datatrove=/path/to/venv/bin/python`. What is not there is
+said and left out. With two cores or more the server has one for itself.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ("ours", "datatrove", "curator", "distilabel", "designer", "gather")
+PACKAGES = {"gather": "openai", "curator": "bespokelabs.curator", "designer": "data_designer"}
+LATENCIES = ("fixed:0.2", "lognormal:2")
+LONGEST = 900.0  # seconds for one measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One client in one setting. `full` is the mean share of places in use from the first to the
+    last thousandth; memory is the client's, in MiB, after a fifth of the rows and at the end.
+    """
+
+    client: str
+    latency: str
+    in_flight: int
+    rows: int
+    rows_per_second: float
+    cpu_ms_per_row: float
+    full: float
+    asked_twice: int
+    early_mib: float
+    late_mib: float
+
+
+@contextmanager
+def server(latency: str) -> Iterator[str]:
+    """The base URL of a server in a process of its own, on a core of its own where there are."""
+    process = subprocess.Popen(
+        [*_on_core(0), sys.executable, "-m", "benchmarks.latency_server", "--latency", latency],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _on_core(number: int) -> list[str]:
+    """The beginning of a command that stays on one core; nothing where there is only one."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2 or not Path("/usr/bin/taskset").exists():
+        return []
+    own = cores[0] if number == 0 else ",".join(map(str, cores[1:]))
+    return ["taskset", "-c", str(own)]
+
+
+def get(base_url: str, page: str) -> dict[str, Any]:
+    """A page of the server."""
+    with urllib.request.urlopen(f"{base_url}/{page}", timeout=60) as reply:
+        found: dict[str, Any] = json.loads(reply.read())
+        return found
+
+
+def command(
+    client: str, python: str, base_url: str, rows: int, in_flight: int, to: str
+) -> list[str]:
+    """The command that runs one client."""
+    script = str(ROOT / "benchmarks" / "clients" / f"with_{client}.py")
+    return [*_on_core(1), python, script, base_url, str(rows), str(in_flight), to]
+
+
+def measured(client: str, python: str, latency: str, in_flight: int, rows: int) -> Figures | str:
+    """Run `client` once; a string says why there are no figures."""
+    with server(latency) as base_url, TemporaryDirectory(prefix="engine-") as folder:
+        with Path(folder, "log").open("w+") as log:
+            process = subprocess.Popen(
+                command(client, python, base_url, rows, in_flight, folder),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=folder,
+                env={**os.environ, "HF_HUB_OFFLINE": "1", "HOME": folder},
+            )
+            early, late = _watch(process, base_url, rows)
+            out = process.stdout.read() if process.stdout else ""
+            if process.stdout:
+                process.stdout.close()
+            if process.returncode:
+                log.seek(0)
+                return f"ended with {process.returncode}: {log.read()[-600:]}"
+        told = json.loads(next(line for line in reversed(out.splitlines()) if '"cpu"' in line))
+        stats = get(base_url, "stats")
+    return Figures(
+        client,
+        latency,
+        in_flight,
+        rows,
+        rows / told["seconds"],
+        1000 * told["cpu"] / rows,
+        stats["mean_in_flight"] / in_flight,
+        stats["requests"] - stats["different"],
+        early,
+        late,
+    )
+
+
+def _watch(process: "subprocess.Popen[str]", base_url: str, rows: int) -> tuple[float, float]:
+    """Wait for the end; memory after a fifth of the rows, and the last that was seen."""
+    early = late = 0.0
+    until = time.monotonic() + LONGEST
+    while process.poll() is None:
+        if time.monotonic() > until:
+            process.kill()
+        late = _memory(process.pid) or late
+        if not early and get(base_url, "stats")["requests"] > rows / 5:
+            early = late
+        time.sleep(1.0)
+    return early, late
+
+
+def _memory(pid: int) -> float:
+    """Resident MiB of a process."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = [line.split()[1] for line in text.splitlines() if line.startswith("VmRSS")]
+    return int(found[0]) / 1024 if found else 0.0
+
+
+def killed(in_flight: int, rows: int, kills: int) -> dict[str, int]:
+    """Kill ours at random moments and let it end: what was paid twice, what was in flight then."""
+    random = Random(1)
+    lost = 0
+    with server("fixed:0.2") as base_url, TemporaryDirectory(prefix="engine-") as folder:
+        asked = command("ours", sys.executable, base_url, rows, in_flight, folder)
+        for _ in range(kills):
+            with subprocess.Popen(asked, stdout=subprocess.DEVNULL) as process:
+                time.sleep(1.5 + 2 * random.random())
+                os.kill(process.pid, signal.SIGSTOP)  # the server tells meanwhile
+                lost += get(base_url, "stats")["in_flight"]
+                os.kill(process.pid, signal.SIGKILL)
+            time.sleep(0.4)  # what was in flight ends at the server
+        subprocess.run(asked, check=True, stdout=subprocess.DEVNULL)
+        stats = get(base_url, "stats")
+    twice = stats["requests"] - stats["different"]
+    return {"kills": kills, "paid_twice": twice, "in_flight_at_kills": lost}
+
+
+def has(client: str, python: str) -> bool:
+    """Whether `python` has what `client` needs."""
+    name = PACKAGES.get(client, client)
+    if client == "ours":
+        return True
+    return not subprocess.run(
+        [python, "-c", f"import {name}"], capture_output=True, check=False
+    ).returncode
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--python", action="append", default=[], metavar="CLIENT=PATH")
+    parser.add_argument("--clients", default=",".join(CLIENTS))
+    parser.add_argument("--in-flight", default="256,1024")
+    parser.add_argument("--latencies", default=",".join(LATENCIES))
+    parser.add_argument("--rows", type=int, default=0, help="by default so many that it is steady")
+    parser.add_argument("--long", type=int, default=50_000, help="rows of the long run of ours")
+    parser.add_argument("--kills", type=int, default=10)
+    return parser.parse_args()
+
+
+def settings_of(given: argparse.Namespace) -> Iterator[tuple[str, str, int, int]]:
+    """Client, latency, requests in flight and rows of every measurement."""
+    for latency in given.latencies.split(","):
+        for in_flight in map(int, given.in_flight.split(",")):
+            for client in given.clients.split(","):
+                rows = given.rows or (8 if latency.startswith("fixed") else 4) * in_flight
+                yield client, latency, in_flight, rows
+    if given.long:
+        yield "ours", "lognormal:2", 1024, given.long
+
+
+def main() -> None:
+    """Measure what was asked for; a line for each as it comes, JSON in the end."""
+    given = arguments()
+    pythons = dict(pair.split("=", 1) for pair in given.python)
+    report: dict[str, Any] = {"figures": []}
+    for client, latency, in_flight, rows in settings_of(given):
+        python = pythons.get(client, sys.executable)
+        if not has(client, python):
+            sys.stderr.write(f"{client} is not installed for {python}: left out.\n")
+            continue
+        figures = measured(client, python, latency, in_flight, rows)
+        failed = {"client": client, "latency": latency, "in_flight": in_flight, "failed": figures}
+        report["figures"].append(failed if isinstance(figures, str) else asdict(figures))
+        sys.stdout.write(f"{json.dumps(report['figures'][-1])}\n")
+        sys.stdout.flush()
+    if given.kills:
+        report["kills"] = killed(256, 20_000, given.kills)
+        sys.stdout.write(f"{json.dumps(report['kills'])}\n")
+    if given.json is not None:
+        given.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
