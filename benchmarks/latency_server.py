@@ -127,8 +127,8 @@ def _length(head: bytes) -> int:
 
 def _content(body: bytes) -> bytes:
     """What was asked, whatever else a client puts into its body."""
-    messages = json.loads(body)["messages"]
-    return blake2b(json.dumps(messages[-1]["content"]).encode(), digest_size=12).digest()
+    last = json.loads(body)["messages"][-1:]  # curator begins with a request that has none
+    return blake2b(json.dumps(last).encode(), digest_size=12).digest()
 
 
 def _completion(content: bytes) -> dict[str, Any]:

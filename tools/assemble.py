@@ -20,7 +20,7 @@ from opencodeinstruct.tools.stages.build import BuildReport, build
 def assemble(session: Session, progress: Callable[[int], None] | None = None) -> BuildReport:
     """Make `dataset/` of the run, replacing a former one only when the new one is whole."""
     return build(
-        _tables(session),
+        finished_tables(session),
         session.folder.dataset,
         facts_of(session),
         session.recipe.build,
@@ -28,13 +28,18 @@ def assemble(session: Session, progress: Callable[[int], None] | None = None) ->
     )
 
 
-def _tables(session: Session) -> Iterator[pa.Table]:
+def finished_tables(session: Session) -> Iterator[pa.Table]:
+    """The rows of the dataset: the first `num_records` of those that the last stage kept."""
     versions = {
         "prompt_version": session.prompts.version(),
         "recipe_hash": session.recipe_hash,
     }
+    left = session.recipe.num_records
     for path in session.folder.stage(STAGES[-1]).parts():
         table = read_table(path)
+        if left is not None:
+            table = table.slice(0, left)
+            left -= table.num_rows
         for name, value in versions.items():
             column = pa.array([value] * table.num_rows, pa.string())
             table = table.set_column(table.schema.get_field_index(name), name, column)
@@ -56,11 +61,21 @@ def facts_of(session: Session) -> BuildFacts:
             benchmark.name: len(benchmark.items)
             for benchmark in map(load_benchmark, recipe.benchmarks)
         },
-        funnel=tuple(
-            Step(count.stage, count.entered, count.made, count.kept, count.dropped)
-            for count in counts
+        funnel=(
+            *(
+                Step(count.stage, count.entered, count.made, count.kept, count.dropped)
+                for count in counts
+            ),
+            *_cut(recipe.num_records, counts[-1].kept),
         ),
     )
+
+
+def _cut(wanted: int | None, kept: int) -> tuple[Step, ...]:
+    """The step that leaves rows out which are more than `num_records`, where there are any."""
+    if wanted is None or kept <= wanted:
+        return ()
+    return (Step("num_records", kept, 0, wanted, {"more_than_wanted": kept - wanted}),)
 
 
 def shareable(recipe: Recipe) -> str:

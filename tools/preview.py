@@ -16,4 +16,5 @@ def preview_recipe(recipe: Recipe, rows: int) -> Recipe:
         for source, share in zip(recipe.seeds, shares, strict=True)
         if share
     ]
-    return recipe.model_copy(update={"seeds": tuple(sources), "evolve": evolve})
+    few = {"seeds": tuple(sources), "evolve": evolve, "num_records": None}
+    return recipe.model_copy(update=few)

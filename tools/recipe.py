@@ -49,6 +49,8 @@ class Recipe(BaseModel):
     # another model for some roles: generator, solver, tester, judge
     models: dict[Role, ModelSettings] = Field(default_factory=dict)
     prompts: Path | None = None  # a folder whose files replace the prompts of the same names
+    # rows of the dataset, exactly: evolution goes on until so many are accepted
+    num_records: int | None = Field(default=None, ge=1)
     rows_per_part: int = Field(default=1000, ge=1, le=1_000_000)  # what a full disk can cost
     # kept out: names (docs/contamination.md), or files of your own with name, path and fields
     benchmarks: tuple[str | BenchmarkFile, ...] = ("humaneval",)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,7 @@ from opencodeinstruct.tools.ports import Answer, Refused, Request
 from opencodeinstruct.tools.preview import preview_recipe
 from opencodeinstruct.tools.recipe import ROLES
 from opencodeinstruct.tools.report import write_report
+from opencodeinstruct.tools.rounds import until_enough
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
 from opencodeinstruct.tools.screens import Screens
 from opencodeinstruct.tools.session import (
@@ -64,7 +66,14 @@ def run(session: Session, options: Options, screens: Screens) -> int:
     """Run `session` to its dataset; the exit code: 0, or 3 when rows were deferred."""
     with session.folder.locked():
         _claim(session, options, screens.err)
-        came = asyncio.run(_stages(session, STAGES, options, screens))
+        rounds: list[_Came] = []
+
+        def accepted(now: Session) -> int | None:
+            rounds.append(asyncio.run(_stages(now, STAGES, options, screens)))
+            return None if rounds[-1].deferred else rounds[-1].counts[-1].kept
+
+        session = until_enough(session, accepted, partial(_say, screens.err))
+        came = rounds[-1]
         if came.deferred:
             screens.err.print(counts_table(came.counts))
             return _deferred(came, screens.err)
@@ -74,6 +83,10 @@ def run(session: Session, options: Options, screens: Screens) -> int:
     screens.out.print(counts_table(came.counts))
     _say_dataset(report, screens.out)
     return 0
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def run_one(session: Session, stage: str, options: Options, screens: Screens) -> int:

@@ -58,8 +58,21 @@ def open_session(recipe: Path, out: Path | None = None, limit: int | None = None
 
 
 def session_of(recipe: Recipe, out: Path) -> Session:
-    """The session of `recipe` in the folder `out`."""
-    return Session(recipe, load_prompts(recipe.prompts), RunFolder(out, STAGES))
+    """The session of `recipe` in the folder `out`, where it has as many generations as it took."""
+    folder = RunFolder(out, STAGES)
+    return Session(_as_it_came(recipe, folder), load_prompts(recipe.prompts), folder)
+
+
+def _as_it_came(recipe: Recipe, folder: RunFolder) -> Recipe:
+    """`recipe` with the generations that its run has come to for the sake of `num_records`."""
+    if recipe.num_records is None:
+        return recipe
+    decided = _read_record(folder.path / "stages.json").get("evolve", {}).get("decided_by", {})
+    recorded = dict(decided.get("evolve") or {}).get("generations")
+    if not isinstance(recorded, int) or recorded <= recipe.evolve.generations:
+        return recipe
+    evolve = recipe.evolve.model_copy(update={"generations": recorded})
+    return recipe.model_copy(update={"evolve": evolve})
 
 
 def claim_folder(session: Session, *, redo: bool, anew_from: str | None = None) -> list[str]:
