@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 
 from opencodeinstruct.builder.schema import COLUMNS
-from opencodeinstruct.builder.subsets import BUCKETS, JUDGE_SCORES, SUBSETS
+from opencodeinstruct.builder.subsets import BUCKETS, DOMAINS, JUDGE_SCORES, SUBSETS
 from opencodeinstruct.dataset_card.examples import HERE
 from opencodeinstruct.dataset_card.facts import BuildFacts
 from opencodeinstruct.dataset_card.metadata import front_matter, one_line
@@ -58,6 +58,7 @@ def card(
         license=license,
         stats=stats,
         subsets=[(subset, stats.subset(subset)) for subset in (*SUBSETS, *facts.subsets)],
+        domains=DOMAINS,
         scores=JUDGE_SCORES,
         buckets=BUCKETS,
         bucket_labels=BUCKET_LABELS,

@@ -113,6 +113,14 @@ class Stats:
         parts = [size for place, size in self.partitions.items() if subset.covers(*place)]
         return sum(parts, Size())
 
+    def in_domain(self, subset: Subset, domain: str) -> int:
+        """Rows of `subset` whose domain is `domain`."""
+        return sum(
+            size.rows
+            for place, size in self.partitions.items()
+            if place[0] == domain and subset.covers(*place)
+        )
+
     @property
     def subsets(self) -> dict[str, int]:
         """Rows of every named subset."""

@@ -149,6 +149,8 @@ def test_the_card_tells_what_was_counted(folder: Path, stats: Stats) -> None:
     sound, unknown = faults[None], faults["unknown_name"]
     for said in (
         f"| `judge_5` | {stats.subsets['judge_5']} |",
+        f"| {sum(row['judge_score'] == 5 and row['domain'] == 'generic' for row in ROWS)} | "
+        f"{sum(row['judge_score'] == 5 and row['domain'] == 'algorithmic' for row in ROWS)} |",
         "| decontaminate | 490 | 0 | 400 | `same_function` 10, `shared_ngrams` 80 |",
         "Questions dropped for it: 90.",
         "| humaneval | 164 |",
