@@ -3,22 +3,37 @@
 import asyncio
 import json
 import random
+import re
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
 
 from opencodeinstruct.builder.errors import ServiceError
+from opencodeinstruct.builder.schema import CRITERIA
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
-from opencodeinstruct.tools.ports import Request
+from opencodeinstruct.tools.ports import Answer, Request
 from opencodeinstruct.tools.stages.breed import draw_slots
 from opencodeinstruct.tools.stages.colony import Colony, live
 from opencodeinstruct.tools.stages.evolve import EvolveSettings, deal
 from opencodeinstruct.tools.stages.fitness import FitnessSettings, RowStage, weigh
+from opencodeinstruct.tools.stages.judge import JudgeSettings, judge
+from opencodeinstruct.tools.stages.respond import RespondSettings, respond
 from opencodeinstruct.tools.stages.screen import Living
 from opencodeinstruct.tools.stages.selection import SelectionSettings, draw_parents
 from tests.asks import by
-from tests.evolving import bred, evolution, evolved, kept_rows, made, parent, parents, problem
+from tests.evolving import (
+    PROMPTS,
+    bred,
+    evolution,
+    evolved,
+    kept_rows,
+    made,
+    parent,
+    parents,
+    problem,
+)
 
 # --- parents
 
@@ -230,3 +245,39 @@ def test_a_failed_service_and_no_question_are_said_too() -> None:
     failed = evolution(parents(4), by(lambda _: ServiceError("down")), generations=3)
     assert failed.note == "a model's service failed in generation 1"
     assert evolution([]).note == "there was no question to evolve"
+
+
+# --- what is paid
+
+
+def test_a_question_that_lives_is_solved_and_judged_by_the_requests_that_were_paid_for() -> None:
+    """`respond` and `judge` ask what fitness asked: the journal answers them."""
+    paid: list[Request] = []
+
+    async def ask(request: Request) -> Answer:
+        paid.append(request)
+        return Answer(scripted(request), "m", "stop", 100, 10)
+
+    stages: dict[str, Any] = {"ask": ask, "prompts": PROMPTS, "seed": 3}
+    solve = partial(respond, settings=RespondSettings(), **stages)
+    judging = partial(judge, settings=JudgeSettings(), **stages)
+    breeding = bred(ask, solve, judging)
+    rows = kept_rows(evolution(parents(3), breeding=breeding, fitness="judge").outcomes)[3:]
+    assert rows
+    assert {row["fitness"] for row in rows} == {4}
+    before = list(paid)
+    for row in rows:
+        solved = asyncio.run(solve(row))
+        assert isinstance(asyncio.run(judging(solved.row)), Kept)
+    assert all(request in before for request in paid)
+
+
+def scripted(request: Request) -> str:
+    """A child, a solution that does nothing much, or a judgement of 4."""
+    if request.role == "generator":
+        return made(request)
+    if request.role == "solver":
+        name = re.findall(r"def (\w+)\(", request.messages[-1].content)[-1]
+        return f"```python\ndef {name}(value):\n    return value\n```"
+    one = {"score": 4, "justification": "It does."}
+    return json.dumps(dict.fromkeys(CRITERIA, one))
