@@ -259,17 +259,21 @@ def test_a_question_that_lives_is_solved_and_judged_by_the_requests_that_were_pa
         return Answer(scripted(request), "m", "stop", 100, 10)
 
     stages: dict[str, Any] = {"ask": ask, "prompts": PROMPTS, "seed": 3}
-    solve = partial(respond, settings=RespondSettings(), **stages)
-    judging = partial(judge, settings=JudgeSettings(), **stages)
+    solve: RowStage = partial(respond, settings=RespondSettings(), **stages)
+    judging: RowStage = partial(judge, settings=JudgeSettings(), **stages)
     breeding = bred(ask, solve, judging)
     rows = kept_rows(evolution(parents(3), breeding=breeding, fitness="judge").outcomes)[3:]
     assert rows
     assert {row["fitness"] for row in rows} == {4}
     before = list(paid)
-    for row in rows:
-        solved = asyncio.run(solve(row))
-        assert isinstance(asyncio.run(judging(solved.row)), Kept)
+    asyncio.run(_solved_and_judged(rows, solve, judging))
     assert all(request in before for request in paid)
+
+
+async def _solved_and_judged(rows: list[Row], solve: RowStage, judging: RowStage) -> None:
+    for row in rows:
+        solved = await solve(row)
+        assert isinstance(await judging(solved.row), Kept)
 
 
 def scripted(request: Request) -> str:

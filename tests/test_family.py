@@ -123,7 +123,7 @@ def test_a_report_stands_by_itself(run: RunFolder) -> None:
 
 
 def test_a_run_without_any_stage_has_a_report_too() -> None:
-    assert "No stage is complete yet." in report_of("new", [], [])
+    assert "No stage is complete yet." in report_of([], [])
 
 
 def test_groups_count_what_was_born_and_what_lives() -> None:
@@ -155,3 +155,10 @@ def test_diversity_falls_where_texts_grow_alike(
 ) -> None:
     found = diversity_of(texts)
     assert (found.distinct, found.nearest) == (distinct, nearest), why
+
+
+def test_a_report_says_nothing_of_where_the_run_lies(run: RunFolder, tmp_path: Path) -> None:
+    moved = RunFolder(tmp_path / "elsewhere", STAGES)
+    before = Path(write_report(run)).read_bytes()
+    run.path.rename(moved.path)
+    assert Path(write_report(moved)).read_bytes() == before

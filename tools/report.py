@@ -27,20 +27,21 @@ def write_report(folder: RunFolder) -> str:
     births = births_of(evolve) if evolve.is_complete() else []
     note = evolve.counts().note if evolve.is_complete() else ""
     path = folder.path / "report.html"
-    write_text(path, report_of(folder.path.resolve().name, counts, births, note))
+    write_text(path, report_of(counts, births, note))
     return str(path)
 
 
-def report_of(
-    name: str, counts: Sequence[StageCounts], births: Sequence[Birth], note: str = ""
-) -> str:
-    """The report as HTML: the funnel, why rows were lost, and how the population evolved."""
-    parts = [f"<h1>{escape(name)}</h1>", "<h2>Rows by stage</h2>", *_funnel(counts)]
+def report_of(counts: Sequence[StageCounts], births: Sequence[Birth], note: str = "") -> str:
+    """The report as HTML: the funnel, why rows were lost, and how the population evolved.
+
+    It says nothing of where the run lies, so that the same answers make the same file.
+    """
+    parts = ["<h1>Report of a run</h1>", "<h2>Rows by stage</h2>", *_funnel(counts)]
     if any(birth.generation for birth in births):
         parts += ["<h2>Evolution</h2>", *_evolution(births, note)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(name)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        f"<title>Report of a run</title><style>{_STYLE}</style></head>\n<body>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
     )
