@@ -221,6 +221,12 @@ METADATA = (
         pa.string(),
         "Id of the first of all questions linked by likeness; split train and test by it.",
     ),
+    Column(
+        "code_group",
+        pa.string(),
+        "Hash of the solution without its own names and literals, equal for code of one form; "
+        "null if it is short.",
+    ),
     Column("output_tokens", pa.int32(), "Tokens of `output`, as the solver's endpoint counted."),
     Column("spent_prompt_tokens", pa.int32(), "Prompt tokens spent on this row in all stages."),
     Column("spent_output_tokens", pa.int32(), "Tokens that models wrote for this row, all stages."),

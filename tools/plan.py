@@ -77,7 +77,7 @@ ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
 
 AskingStage = Callable[..., Awaitable[Outcome]]
 
-_FORMAT = 5  # raise it when a stage makes other rows of the same input: old runs are then redone
+_FORMAT = 6  # raise it when a stage makes other rows of the same input: old runs are then redone
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Ask, Request, Sampling, seed_of
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable, ask_until_read, with_cost
+from opencodeinstruct.tools.text.code_form import code_form
 from opencodeinstruct.tools.text.python_code import code_block_defining
 from opencodeinstruct.tools.text.stdio import program_in
 
@@ -54,4 +55,5 @@ async def respond(
     }
     if isinstance(reading.value, Unreadable):
         return Dropped(answered, reading.value.reason, reading.value.evidence)
-    return Kept({**answered, "solution": reading.value})
+    code = reading.value
+    return Kept({**answered, "solution": code, "code_group": code_form(code)})
