@@ -77,6 +77,9 @@ def _row(
             for verdict in verdicts
         ],
         "contract": "call",
+        "exact_group": f"{number:032x}",
+        "near_group": f"{number:032x}",
+        "code_group": f"{number % 7:032x}",
         "entry_point": f"solve_{number}",
         "signature": f"def solve_{number}(values):",
         "solution": code,
@@ -100,10 +103,21 @@ def _row(
         "prompt_version": "0123456789ab",
         "recipe_hash": "ba9876543210",
         "contamination": [
-            {"benchmark": "humaneval", "item": "HumanEval/1", "score": 0.125, "span": "the sum of"}
+            {
+                "benchmark": "humaneval",
+                "item": "HumanEval/1",
+                "part": "prompt",
+                "column": "input",
+                "score": 0.125,
+                "span": "the sum of",
+                "detector": "shared_ngrams",
+            }
         ]
         if draw.random() < 0.3
         else [],
+        "shared_ngrams": [],
+        "contained_text": [],
+        "same_code": [],
         "output_tokens": len(code) // 4,
         "spent_prompt_tokens": 2_000 + draw.randrange(500),
         "spent_output_tokens": 900 + draw.randrange(500),
