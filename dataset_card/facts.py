@@ -34,6 +34,7 @@ class Imported:
 class BuildFacts:
     """What the caller tells the card.
 
+    `recall`: by benchmark and kind the share of copies planted among the rows that is found.
     `models` by role, `benchmarks`: number of items kept out by benchmark, `funnel` in the order of
     the stages. `packages`: versions of what programs could import beside the standard library.
     `repo_id` is the Hub repository that the loading example names, where known. `subsets` are named
@@ -47,6 +48,7 @@ class BuildFacts:
     recipe: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
     benchmarks: Mapping[str, int] = field(default_factory=dict)
+    recall: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     funnel: tuple[Step, ...] = ()
     repo_id: str | None = None
     source_datasets: tuple[str, ...] = ("original",)

@@ -1,5 +1,6 @@
 """Stages one by one: each is made anew alone, and a folder belongs to the recipe that made it."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,24 @@ def test_limit_takes_so_many_seeds_of_each_source_and_is_a_setting(tmp_path: Pat
     ended = call("instruct", recipe, "--out", out)
     assert "seeds.0.limit was 2 and is now 3" in ended.error
     assert "limit: 2" in (out / "recipe.yaml").read_text()
+
+
+def test_a_run_tells_what_its_rows_share_with_benchmarks_and_its_card_quotes_it(
+    done: Path, copy: Path
+) -> None:
+    recipe = copy.parent / "kept-out.yaml"
+    given = yaml.safe_load((done / "recipe.yaml").read_text(encoding="utf-8"))
+    seeds = [{**seed, "path": str(done / seed["path"])} for seed in given["seeds"]]
+    changed = {**given, "seeds": seeds, "benchmarks": ["humaneval"]}
+    recipe.write_text(yaml.safe_dump(changed), encoding="utf-8")
+    assert call("run", recipe, "--out", copy, "--redo").code == 0
+    report = json.loads((copy / "contamination.json").read_text(encoding="utf-8"))
+    (found,) = report["benchmarks"]
+    assert (found["benchmark"], found["items"], found["rows"]) == ("humaneval", 164, 0)
+    assert report["rows"] == len(kept(copy, "recheck"))
+    assert found["recall_on_planted_copies"]["embedded in other text"]["recall"] > 0.9
+    assert "</svg>" in (copy / "contamination.html").read_text(encoding="utf-8") or not any(
+        map(sum, found["scores"]["rows"].values())
+    )
+    card = (copy / "dataset/README.md").read_text(encoding="utf-8")
+    assert "| humaneval | embedded in other text | " in card

@@ -1,6 +1,7 @@
 """Build the dataset folder of a run from the rows its last stage kept."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 
 from opencodeinstruct.dataset_card.facts import BuildFacts, Step
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
+from opencodeinstruct.tools.contamination.of_run import recall_of, report_of_run
 from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.plan import STAGES, identity
 from opencodeinstruct.tools.recipe import ROLES, Recipe, dump
@@ -18,11 +20,15 @@ from opencodeinstruct.tools.stages.build import BuildReport, build
 
 
 def assemble(session: Session, progress: Callable[[int], None] | None = None) -> BuildReport:
-    """Make `dataset/` of the run, replacing a former one only when the new one is whole."""
+    """Make `dataset/` of the run, replacing a former one only when the new one is whole.
+
+    The report on contamination is written into the run's folder first; the card quotes it.
+    """
+    facts = replace(facts_of(session), recall=recall_of(report_of_run(session)))
     return build(
         finished_tables(session),
         session.folder.dataset,
-        facts_of(session),
+        facts,
         session.recipe.build,
         progress,
     )
