@@ -28,6 +28,7 @@ from benchmarks.machine import machine_facts
 from benchmarks.measure import descendants, memory_of
 from opencodeinstruct.builder.row_groups import parquet_writer
 from opencodeinstruct.builder.shards import write_shards
+from opencodeinstruct.tools import import_release as importing
 from opencodeinstruct.tools.import_release import find_release, import_release
 from opencodeinstruct.tools.stages.build import BuildSettings
 from tests.hub import LocalHub
@@ -42,6 +43,7 @@ TARGETS = {
     "write_mb_per_s": "at least 150",
     "write_peak_mb": "at most 1000",
     "import_rows_per_s": "at least 25000",
+    "republish_ratio": "at most 1.3",
 }
 
 
@@ -56,7 +58,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as name:
         place = Path(name)
         release = options.release or _generated(place / "release", options.rows)
+        importing.UNIT_BYTES = min(importing.UNIT_BYTES, find_release(str(release)).bytes // 2)
         figures = {**_import(release, place), **_write(place), **_download(place)}
+        figures |= _republish(release, place, options.rows // 100)
     for key, value in figures.items():
         shown = f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"
         sys.stdout.write(f"{key:24} {shown:>18}   {TARGETS.get(key, '')}\n")
@@ -164,6 +168,30 @@ def _download(place: Path) -> dict[str, Any]:
         "first_row_plain_seconds": first["plain"],
         "first_row_ratio": first["subset"] / first["plain"],
     }
+
+
+def _republish(release: Path, place: Path, rows: int) -> dict[str, Any]:
+    """The bytes that a publication sends when 1% of new rows are there, without Xet."""
+    newer, settings = place / "newer", BuildSettings(license="cc-by-4.0", pretty_name="Benchmark")
+    newer.mkdir()
+    for number, path in enumerate(sorted(release.rglob("*.parquet"))):
+        (newer / f"{number:05d}.parquet").symlink_to(path.resolve())
+    write_release(place / "more", rows, 1, seed=FILES)
+    (more,) = (place / "more").rglob("*.parquet")
+    (newer / "99999.parquet").symlink_to(more.resolve())
+    for name in ("more", "newer"):
+        source = find_release(str(place / name))
+        import_release(source, place / f"{name}-dataset", workers=2, settings=settings)
+    new = sum(path.stat().st_size for path in (place / "more-dataset/data").rglob("*.parquet"))
+    command = "from opencodeinstruct.tools.cli import main; main()"
+    flags = ("--no-xet", "--allow", "email", "--allow", "secret")
+    sent = []
+    with LocalHub(place / "published") as hub:
+        for name in ("dataset", "newer-dataset"):
+            hub.log.clear()
+            hub.python(command, "publish", place / name, "me/data", *flags, timeout=3600).ok()
+            sent.append(hub.log.bytes_received())
+    return {"republish_new_bytes": new, "republish_sent": sent[1], "republish_ratio": sent[1] / new}
 
 
 def _first_row(hub: LocalHub, repo: str, config: str | None) -> float:
