@@ -9,17 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from opencodeinstruct.builder.subsets import BUCKETS, JUDGE_SCORES
 from opencodeinstruct.dataset_card.facts import Step
 from opencodeinstruct.dataset_card.stats import Lengths, Stats
+
+if TYPE_CHECKING:  # matplotlib is loaded where a picture is drawn: it takes most of a second
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#666666"
 BUCKET_LABELS = {
@@ -55,7 +54,11 @@ def draw(stats: Stats, funnel: Sequence[Step] = ()) -> list[Plot]:
     return plots
 
 
-def _plot(name: str, alt: str, paint: Callable[[Figure, Any], None], data: object) -> Plot:
+def _plot(name: str, alt: str, paint: Callable[["Figure", Any], None], data: object) -> Plot:
+    import matplotlib as mpl
+    import matplotlib.style
+    from matplotlib.figure import Figure
+
     with (
         mpl.style.context("default", after_reset=True),
         mpl.rc_context({"text.parse_math": False, "font.size": 10}),
@@ -69,7 +72,14 @@ def _plot(name: str, alt: str, paint: Callable[[Figure, Any], None], data: objec
     return Plot(name, alt, file.getvalue())
 
 
-def _judge(figure: Figure, stats: Stats) -> None:
+def _whole_ticks(axis: Any, most: int) -> None:
+    """At most `most` marks on `axis`, at whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(most, integer=True))
+
+
+def _judge(figure: "Figure", stats: Stats) -> None:
     rows: Counter[int | None] = Counter()
     for (_, judge, _, _), count in stats.cells.items():
         rows[judge] += count
@@ -78,7 +88,7 @@ def _judge(figure: Figure, stats: Stats) -> None:
     axes.set(title="Judge score", xlabel="least of the three scores (1 to 5)", ylabel="rows")
 
 
-def _pass_rate(figure: Figure, stats: Stats) -> None:
+def _pass_rate(figure: "Figure", stats: Stats) -> None:
     labels = ["0", *(f"{low}-{low + 10}" for low in range(0, 100, 10)), "100"]
     rows = [0] * 12
     for (_, _, passed, total), count in stats.cells.items():
@@ -100,7 +110,7 @@ def _rate_bar(passed: int, total: int) -> int:
     return 1 + 10 * passed // total
 
 
-def _judge_by_pass(figure: Figure, stats: Stats) -> None:
+def _judge_by_pass(figure: "Figure", stats: Stats) -> None:
     table = stats.judge_by_bucket()
     shares = np.array([[table[score, bucket] for bucket in BUCKETS] for score in JUDGE_SCORES])
     shares = 100 * shares / max(1, stats.rows)
@@ -123,7 +133,7 @@ def _judge_by_pass(figure: Figure, stats: Stats) -> None:
     figure.colorbar(image, ax=axes, label="share of rows (%)")
 
 
-def _lengths(figure: Figure, stats: Stats) -> None:
+def _lengths(figure: "Figure", stats: Stats) -> None:
     for axes, name, title in zip(
         figure.subplots(1, 2), ("input", "output"), ("Question", "Answer"), strict=True
     ):
@@ -145,11 +155,11 @@ def _histogram(axes: Any, lengths: Lengths) -> None:
     axes.hist(np.minimum(values, last), bins=edges, weights=rows, color=BLUE, edgecolor="white")
     axes.axvline(lengths.quantile(0.5), color=ORANGE, linestyle="--")
     _count_axis(axes.yaxis)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    _whole_ticks(axes.xaxis, 5)
+    axes.xaxis.set_major_formatter(_thousands)
 
 
-def _generations(figure: Figure, stats: Stats) -> None:
+def _generations(figure: "Figure", stats: Stats) -> None:
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
     rows = {
         place: count for place, count in stats.values["generation"].items() if place is not None
@@ -158,7 +168,7 @@ def _generations(figure: Figure, stats: Stats) -> None:
     if len(rows) <= 6:
         left.bar_label(bars, [_thousands(count) for count in rows.values()], color=GREY, fontsize=8)
     left.set(title="Generation", xlabel="generation (0: from a seed)", ylabel="rows")
-    left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _whole_ticks(left.xaxis, 6)
     left.margins(y=0.12)
     _count_axis(left.yaxis)
     operations = _top(stats.values["operation"])[::-1]
@@ -171,7 +181,7 @@ def _generations(figure: Figure, stats: Stats) -> None:
     _count_axis(right.xaxis)
 
 
-def _funnel(figure: Figure, funnel: Sequence[Step]) -> None:
+def _funnel(figure: "Figure", funnel: Sequence[Step]) -> None:
     figure.set_size_inches(7.2, 1.6 + 0.34 * len(funnel))
     names = [_short(step.stage) for step in funnel]
     places = list(range(len(funnel)))[::-1]
@@ -215,8 +225,8 @@ def _bars(axes: Any, labels: list[str], rows: list[int]) -> None:
 
 def _count_axis(axis: Any) -> None:
     """Ticks at whole numbers, short ones."""
-    axis.set_major_locator(MaxNLocator(5, integer=True))
-    axis.set_major_formatter(FuncFormatter(_thousands))
+    _whole_ticks(axis, 5)
+    axis.set_major_formatter(_thousands)
 
 
 def _thousands(count: float, _place: int | None = None) -> str:

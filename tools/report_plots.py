@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+if TYPE_CHECKING:  # matplotlib is loaded where a picture is drawn: it takes most of a second
+    from matplotlib.figure import Figure
 
 _COLOURS = ("#2a78b5", "#c8ccd0", "#d9822b")
 _ON = {"#2a78b5": "white", "#c8ccd0": "black", "#d9822b": "black"}  # what can be read on each
@@ -13,6 +14,9 @@ _DPI = 110
 
 def bars(names: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]) -> bytes:
     """Horizontal bars, the first name on top; several series stand on each other."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     figure = Figure(figsize=(8, 0.9 + 0.34 * len(names)), layout="constrained")
     axes = figure.subplots()
     left = [0.0] * len(names)
@@ -33,6 +37,8 @@ def bars(names: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]) ->
 
 def lines(names: Sequence[str], series: Sequence[tuple[str, Sequence[float | None]]]) -> bytes:
     """A line for each series over `names`, from 0 to 1; None leaves a gap."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.subplots()
     for (label, values), colour in zip(series, (_COLOURS[0], _COLOURS[2]), strict=False):
@@ -46,7 +52,7 @@ def lines(names: Sequence[str], series: Sequence[tuple[str, Sequence[float | Non
     return _png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: "Figure") -> bytes:
     held = BytesIO()
     figure.savefig(held, format="png", dpi=_DPI, metadata={"Software": None})
     return held.getvalue()
