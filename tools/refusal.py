@@ -54,7 +54,7 @@ def refusal(path: Path, error: ValidationError, model: type[BaseModel]) -> Recip
     complaints = [complaint for complaint in every if _is_to_the_point(complaint, every)] or every
     first = complaints[0]
     more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    place = ".".join(str(part) for part in _keys(first))
+    place = ".".join(_shown_key(part) for part in _keys(first))
     said = _sentence(first, model)
     return RecipeError(path, (f"{place}: " if place else "") + f"{said}{more}")
 
@@ -69,7 +69,14 @@ def refuse_truth_for_numbers(given: Any, made: Any, path: Path, place: str = "")
     elif isinstance(given, list) and isinstance(made, list):
         pairs = ((index, *both) for index, both in enumerate(zip(given, made, strict=False)))
     for key, item, its in pairs:
-        refuse_truth_for_numbers(item, its, path, f"{place}.{key}" if place else str(key))
+        named = f"{place}.{_shown_key(key)}" if place else _shown_key(key)
+        refuse_truth_for_numbers(item, its, path, named)
+
+
+def _shown_key(key: object) -> str:
+    """`key` on one line: a line break in it is written as such."""
+    text = str(key)
+    return text if text.isprintable() else repr(text)
 
 
 def _is_to_the_point(complaint: ErrorDetails, every: Sequence[ErrorDetails]) -> bool:
