@@ -30,6 +30,7 @@ from opencodeinstruct.builder.row_groups import parquet_writer
 from opencodeinstruct.builder.shards import write_shards
 from opencodeinstruct.tools import import_release as importing
 from opencodeinstruct.tools.import_release import find_release, import_release
+from opencodeinstruct.tools.stages.append import append
 from opencodeinstruct.tools.stages.build import BuildSettings
 from tests.hub import LocalHub
 from tests.release_rows import write_release
@@ -60,7 +61,7 @@ def main() -> None:
         release = options.release or _generated(place / "release", options.rows)
         importing.UNIT_BYTES = min(importing.UNIT_BYTES, find_release(str(release)).bytes // 2)
         figures = {**_import(release, place), **_write(place), **_download(place)}
-        figures |= _republish(release, place, options.rows // 100)
+        figures |= _republish(place, options.rows // 100)
     for key, value in figures.items():
         shown = f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"
         sys.stdout.write(f"{key:24} {shown:>18}   {TARGETS.get(key, '')}\n")
@@ -170,19 +171,23 @@ def _download(place: Path) -> dict[str, Any]:
     }
 
 
-def _republish(release: Path, place: Path, rows: int) -> dict[str, Any]:
-    """The bytes that a publication sends when 1% of new rows are there, without Xet."""
-    newer, settings = place / "newer", BuildSettings(license="cc-by-4.0", pretty_name="Benchmark")
-    newer.mkdir()
-    for number, path in enumerate(sorted(release.rglob("*.parquet"))):
-        (newer / f"{number:05d}.parquet").symlink_to(path.resolve())
+def _republish(place: Path, rows: int) -> dict[str, Any]:
+    """The bytes that a publication sends when 1% of new rows were appended, without Xet.
+
+    `republish_ratio` is by the shards of the new rows as a dataset of their own, and
+    `republish_ratio_one_file` by a single file of them.
+    """
     write_release(place / "more", rows, 1, seed=FILES)
-    (more,) = (place / "more").rglob("*.parquet")
-    (newer / "99999.parquet").symlink_to(more.resolve())
-    for name in ("more", "newer"):
-        source = find_release(str(place / name))
-        import_release(source, place / f"{name}-dataset", workers=2, settings=settings)
-    new = sum(path.stat().st_size for path in (place / "more-dataset/data").rglob("*.parquet"))
+    settings = BuildSettings(license="cc-by-4.0", pretty_name="Benchmark")
+    source = find_release(str(place / "more"))
+    import_release(source, place / "more-dataset", workers=2, settings=settings)
+    shards = sorted((place / "more-dataset/data").glob("domain=*/*/*/*.parquet"))
+    new, alone = sum(path.stat().st_size for path in shards), place / "more.parquet"
+    with parquet_writer(alone) as writer:
+        writer.write_table(pa.concat_tables(pq.read_table(p, partitioning=None) for p in shards))
+    start = time.perf_counter()
+    append(place / "dataset", place / "more-dataset", place / "newer-dataset")
+    seconds = time.perf_counter() - start
     command = "from opencodeinstruct.tools.cli import main; main()"
     flags = ("--no-xet", "--allow", "email", "--allow", "secret")
     sent = []
@@ -191,7 +196,14 @@ def _republish(release: Path, place: Path, rows: int) -> dict[str, Any]:
             hub.log.clear()
             hub.python(command, "publish", place / name, "me/data", *flags, timeout=3600).ok()
             sent.append(hub.log.bytes_received())
-    return {"republish_new_bytes": new, "republish_sent": sent[1], "republish_ratio": sent[1] / new}
+    return {
+        "append_seconds": seconds,
+        "republish_new_bytes": new,
+        "republish_one_file_bytes": alone.stat().st_size,
+        "republish_sent": sent[1],
+        "republish_ratio": sent[1] / new,
+        "republish_ratio_one_file": sent[1] / alone.stat().st_size,
+    }
 
 
 def _first_row(hub: LocalHub, repo: str, config: str | None) -> float:

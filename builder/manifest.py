@@ -64,11 +64,11 @@ class Verification:
 
 
 def write_manifest(
-    folder: Path, settings: Mapping[str, Any], shards: Iterable[Shard] = ()
+    folder: Path, settings: Mapping[str, Any], shards: Iterable[Shard | Entry] = ()
 ) -> Manifest:
     """Write `folder`'s manifest, atomically, and return it; call it when nothing else changes.
 
-    `settings` must be JSON. Files among `shards`, just written, are not read a second time.
+    `settings` must be JSON. Files among `shards`, just written or compared, are not read again.
     """
     known = {shard.path: shard for shard in shards}
     files = []

@@ -26,6 +26,12 @@ GROUP_BYTES = 4 << 20
 Sizes = npt.NDArray[np.int64]
 
 _TEXTS = [field.name for field in dataset_schema() if field.type == pa.string()]
+_RANGED = [
+    field.name
+    for field in dataset_schema()
+    if pa.types.is_primitive(field.type)  # numbers and truth values
+]
+"""Columns whose least and greatest values are noted; those of texts would be half a small file."""
 
 
 class Compressors:
@@ -136,7 +142,12 @@ def parquet_writer(path: Path) -> Any:
     """A writer of a shard of the dataset's columns."""
     cut = {"use_content_defined_chunking": True} if int(pa.__version__.split(".")[0]) >= 21 else {}
     return pq.ParquetWriter(
-        path, dataset_schema(), compression="zstd", write_page_index=True, **cut
+        path,
+        dataset_schema(),
+        compression="zstd",
+        write_page_index=True,
+        write_statistics=_RANGED,
+        **cut,
     )
 
 

@@ -5,7 +5,8 @@ cut by content where pyarrow can, so that a new version of a dataset re-uploads 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -102,6 +103,17 @@ def write_empty(folder: Path) -> Path:
     return path
 
 
+def numbered(paths: Sequence[str]) -> list[str]:
+    """For each of these shards its name when those of a folder are numbered in this order."""
+    count, seen = Counter(path.rpartition("/")[0] for path in paths), Counter[str]()
+    names = []
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        names.append(f"{folder}/{_file_name(seen[folder], count[folder])}")
+        seen[folder] += 1
+    return names
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of the content of `path`, 64 hex digits."""
     with path.open("rb") as file:
@@ -193,7 +205,7 @@ def _publish(partition: Partition, folder: Path) -> Iterator[Shard]:
     written = zip(partition.files, partition.rows, partition.arrow_bytes, strict=True)
     for number, (beside, rows, arrow_bytes) in enumerate(written):
         flush(beside)
-        path = partition.folder / f"train-{number:05d}-of-{count:05d}.parquet"
+        path = partition.folder / _file_name(number, count)
         beside.replace(path)
         yield Shard(
             path=path.relative_to(folder).as_posix(),
@@ -206,6 +218,10 @@ def _publish(partition: Partition, folder: Path) -> Iterator[Shard]:
             arrow_bytes=arrow_bytes,
         )
     flush(partition.folder)
+
+
+def _file_name(number: int, count: int) -> str:
+    return f"train-{number:05d}-of-{count:05d}.parquet"
 
 
 def _digest(name: str) -> bytes:

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -15,7 +16,7 @@ import jinja2
 from opencodeinstruct.builder.schema import COLUMNS
 from opencodeinstruct.builder.subsets import BUCKETS, DOMAINS, JUDGE_SCORES, SUBSETS
 from opencodeinstruct.dataset_card.examples import HERE
-from opencodeinstruct.dataset_card.facts import BuildFacts
+from opencodeinstruct.dataset_card.facts import BuildFacts, Part, parts_of
 from opencodeinstruct.dataset_card.metadata import front_matter, one_line
 from opencodeinstruct.dataset_card.plots import BUCKET_LABELS, Plot
 from opencodeinstruct.dataset_card.stats import Stats
@@ -25,6 +26,16 @@ PLOTS = "plots"
 
 MOST_VALUES = 20
 """Rows of a table of values; the others are counted together."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """A benchmark: its items, as each part that was compared with it counts them; those parts."""
+
+    name: str
+    items: tuple[int, ...]
+    parts: tuple[int, ...]
+    everywhere: bool
 
 
 def card(
@@ -55,6 +66,7 @@ def card(
             subsets=(*SUBSETS, *facts.subsets),
         ),
         facts=facts,
+        parts=parts_of(facts, stats.rows),
         license=license,
         stats=stats,
         subsets=[(subset, stats.subset(subset)) for subset in (*SUBSETS, *facts.subsets)],
@@ -68,7 +80,8 @@ def card(
         plots={plot.name: plot for plot in plots},
         plots_folder=PLOTS,
         place=facts.repo_id or HERE,
-        contaminated=_contaminated(facts),
+        contaminated=_contaminated,
+        kept_out=_kept_out(parts_of(facts, stats.rows)),
     )
 
 
@@ -128,6 +141,18 @@ def fenced(text: str, language: str = "") -> str:
 
 def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall(r"`+", text)), default=0)
+
+
+def _kept_out(parts: Sequence[Part]) -> list[KeptOut]:
+    """Every benchmark that some part was compared with; parts by their numbers, from 1."""
+    found = []
+    for name in sorted({name for part in parts for name in part.facts.benchmarks}):
+        numbers = [n for n, part in enumerate(parts, 1) if name in part.facts.benchmarks]
+        items = {parts[number - 1].facts.benchmarks[name] for number in numbers}
+        found.append(
+            KeptOut(name, tuple(sorted(items)), tuple(numbers), len(numbers) == len(parts))
+        )
+    return found
 
 
 def _contaminated(facts: BuildFacts) -> int:

@@ -1,7 +1,7 @@
 """What only the run knows about a dataset: the card says nothing else that the shards do not."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from opencodeinstruct.builder.subsets import Subset
 
@@ -31,6 +31,14 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of the datasets that another was put together of: the rows it had, and its own facts."""
+
+    rows: int
+    facts: "BuildFacts"
+
+
+@dataclass(frozen=True, slots=True)
 class BuildFacts:
     """What the caller tells the card.
 
@@ -39,6 +47,8 @@ class BuildFacts:
     the stages. `packages`: versions of what programs could import beside the standard library.
     `repo_id` is the Hub repository that the loading example names, where known. `subsets` are named
     subsets beside those that every dataset has. `imported`: where it was not made by a run.
+    `parts`: where it was put together of several, those, in order; what each was made by is then
+    said of the part only.
     """
 
     pretty_name: str
@@ -54,3 +64,25 @@ class BuildFacts:
     source_datasets: tuple[str, ...] = ("original",)
     subsets: tuple[Subset, ...] = ()
     imported: Imported | None = None
+    parts: tuple[Part, ...] = ()
+
+
+def parts_of(facts: BuildFacts, rows: int) -> tuple[Part, ...]:
+    """What a dataset of `rows` rows was put together of: itself, where it is not of several."""
+    return facts.parts or (Part(rows, replace(facts, subsets=(), repo_id=None)),)
+
+
+def put_together(
+    first: BuildFacts, parts: Sequence[Part], source_datasets: Sequence[str]
+) -> BuildFacts:
+    """The facts of `first` with these `parts`, whose rows come from `source_datasets`.
+
+    Nothing is added up: what is true of one part, such as a benchmark that was kept out, need not
+    be true of the other, and the same run may stand behind both.
+    """
+    return BuildFacts(
+        first.pretty_name,
+        repo_id=first.repo_id,
+        source_datasets=tuple(dict.fromkeys(source_datasets)),
+        parts=tuple(parts),
+    )

@@ -14,6 +14,7 @@ import pytest
 
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
 from opencodeinstruct.builder.manifest import read_manifest, verify
+from opencodeinstruct.builder.replacing import recover
 from opencodeinstruct.builder.schema import dataset_schema, table_of
 from opencodeinstruct.builder.subsets import SUBSETS
 from opencodeinstruct.tools.stages.build import (
@@ -22,7 +23,6 @@ from opencodeinstruct.tools.stages.build import (
     BuildSettings,
     Step,
     build,
-    recover,
 )
 from tests.rows import finished_row, finished_rows, finished_table
 

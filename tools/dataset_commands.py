@@ -1,4 +1,4 @@
-"""The commands on datasets that are made already: `download`, `import`, `stats`, `export`."""
+"""The commands on datasets made already: `append`, `download`, `import`, `stats`, `export`."""
 
 import json
 import os
@@ -19,6 +19,7 @@ from opencodeinstruct.tools.export import Shape, export
 from opencodeinstruct.tools.import_release import ImportReport, find_release, import_release
 from opencodeinstruct.tools.screens import open_screens
 from opencodeinstruct.tools.shown import visible
+from opencodeinstruct.tools.stages.append import append
 from opencodeinstruct.tools.stages.build import BuildSettings
 from opencodeinstruct.tools.yields import JUDGES, RATES, Yields, count_yields
 
@@ -109,6 +110,34 @@ def import_command(
         )
     screens.out.print(_findings_table(report))
     _say(screens.out, f"{report.built.folder}: {report.rows:,} rows.")
+
+
+def append_command(
+    old: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset folder, to grow.")],
+    new: Annotated[Path, typer.Argument(metavar="MORE", help="Another, with the rows to add.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="A new folder; DATASET itself, if not given."),
+    ] = None,
+) -> None:
+    """Append the rows of another dataset folder, so that publishing again sends these alone.
+
+    No shard of DATASET is written again: rows of MORE whose ids it lacks become further shards;
+    the others are counted. Subsets, counts, card and manifest are made anew. Killed at any moment,
+    DATASET is whole, and the same command does it again.
+
+    Example: `opencodeinstruct append published runs/quickstart/dataset`
+    """
+    screens = open_screens()
+    columns = (TextColumn("append"), TextColumn("{task.completed:,} rows"))
+    with Progress(*columns, console=screens.err, transient=True) as progress:
+        task = progress.add_task("append", total=None)
+        done = append(old, new, out or old, lambda rows: progress.update(task, completed=rows))
+    _say(
+        screens.out,
+        f"{done.folder}: {done.before + done.added:,} rows, {done.added:,} of them new, in "
+        f"{len(done.files):,} new files; {done.known:,} were there already.",
+    )
 
 
 def stats_command(
@@ -211,6 +240,7 @@ def _say(console: Console, line: str) -> None:
 
 
 DATASET_COMMANDS: dict[str, Callable[..., None]] = {
+    "append": append_command,
     "download": download_command,
     "import": import_command,
     "stats": stats_command,

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
 from opencodeinstruct.builder.files import flush, write_bytes, write_json, written_error
 from opencodeinstruct.builder.release import Findings, read_release
-from opencodeinstruct.builder.shards import Shard, write_empty, write_shards
+from opencodeinstruct.builder.shards import Shard, numbered, write_empty, write_shards
 from opencodeinstruct.dataset_card.facts import BuildFacts, Imported
 from opencodeinstruct.dataset_card.stats import Size, Stats, count_rows, count_stats, no_stats
 from opencodeinstruct.tools.hub.snapshot import RemoteFile, Snapshot, fetch_file, open_snapshot
@@ -268,25 +268,24 @@ def _assembled(
 ) -> ImportReport:
     """Move the shards of all units to their place, describe them, and give the folder its name."""
     stats, findings, ids = no_stats(), Findings(), array("Q")
-    places: dict[str, list[tuple[Path, Shard]]] = {}
+    found: list[tuple[Path, Shard]] = []
     for unit in units:
         done: _Done = pickle.loads(unit.report.read_bytes())
         count_stats(done.stats, stats)
         findings.add(done.findings)
         ids.extend(done.ids)
-        for shard in done.shards:
-            folder = shard.path.rpartition("/")[0]
-            places.setdefault(folder, []).append((unit.folder / shard.path, shard))
+        found += [(unit.folder / shard.path, shard) for shard in done.shards]
     twice = len(ids) - len(np.unique(np.frombuffer(ids, np.uint64)))
     if twice:
         findings.rows["same_id"] = twice
     building = staging / "dataset"
     shards = []
-    for folder, found in sorted(places.items()):
-        for number, (path, shard) in enumerate(found):
-            name = f"{folder}/train-{number:05d}-of-{len(found):05d}.parquet"
-            _move(path, building / name)
-            shards.append(replace(shard, path=name))
+    for (path, shard), name in zip(
+        found, numbered([shard.path for _, shard in found]), strict=True
+    ):
+        _move(path, building / name)
+        shards.append(replace(shard, path=name))
+    shards.sort(key=lambda shard: shard.path)
     facts = BuildFacts(
         source.name,
         source_datasets=(source.name,) if source.folder is None else ("nvidia/OpenCodeInstruct",),

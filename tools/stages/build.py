@@ -1,22 +1,16 @@
-"""The dataset folder, whole or not at all: shards, plots, card, and the manifest last.
+"""The dataset folder, whole or not at all: shards, plots, card, and the manifest last."""
 
-A folder is built beside its place, as `.<name>.building`. A dataset that is there already stays
-until the new one is whole; then it is set aside as `.<name>.replaced`, the new one takes its place,
-and the old one is deleted. A kill at any moment is healed by `recover`, with which `build` begins.
-"""
-
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from opencodeinstruct.builder.errors import RunFolderError
-from opencodeinstruct.builder.files import flush, write_bytes, write_text, written_error
-from opencodeinstruct.builder.manifest import NAME as MANIFEST
-from opencodeinstruct.builder.manifest import write_manifest
+from opencodeinstruct.builder.files import write_bytes, write_text
+from opencodeinstruct.builder.manifest import Entry, write_manifest
+from opencodeinstruct.builder.replacing import replacing
 from opencodeinstruct.builder.shards import Shard, write_empty, write_shards
 from opencodeinstruct.builder.subsets import SUBSETS, Subset, subset_of
 from opencodeinstruct.dataset_card.card import PLOTS, card
@@ -24,7 +18,10 @@ from opencodeinstruct.dataset_card.facts import BuildFacts, Step
 from opencodeinstruct.dataset_card.plots import draw
 from opencodeinstruct.dataset_card.stats import Stats, measure
 
-__all__ = ["BuildFacts", "BuildReport", "BuildSettings", "Step", "build", "describe", "recover"]
+__all__ = ["BuildFacts", "BuildReport", "BuildSettings", "Step", "build", "describe"]
+
+FACTS = TypeAdapter(BuildFacts)
+"""What the card was told, as JSON; a manifest keeps it for whoever appends to the dataset."""
 
 
 class SubsetSettings(BaseModel):
@@ -91,11 +88,7 @@ def build(
     row, a row cannot be placed, or `folder` holds something else than a finished dataset.
     """
     folder = folder.resolve()
-    recover(folder)
-    _refuse_foreign(folder)
-    building = _building(folder)
-    try:
-        building.mkdir(parents=True)
+    with replacing(folder) as building:
         shards = write_shards(
             tables, building, rows_per_file=settings.rows_per_file, progress=progress
         )
@@ -106,36 +99,12 @@ def build(
             )
         write_empty(building)
         counts = describe(building, shards, measure(building), facts, settings)
-        _take_place(folder)
-    except OSError as error:
-        raise written_error(folder, error) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return BuildReport(folder, sum(shard.rows for shard in shards), counts, tuple(shards))
-
-
-def recover(folder: Path) -> None:
-    """Heal what a kill during `build(…, folder, …)` left: `folder` is whole, or absent.
-
-    A new dataset that was whole takes its place; one that was not is removed, and what it was to
-    replace is back. Without such a kill nothing happens.
-    """
-    folder = folder.resolve()
-    building, replaced = _building(folder), _replaced(folder)
-    try:
-        if replaced.exists() and not folder.exists():
-            whole = (building / MANIFEST).is_file()
-            (building if whole else replaced).rename(folder)
-        for leftover in (building, replaced):
-            if leftover.exists():
-                shutil.rmtree(leftover)
-    except OSError as error:
-        raise written_error(folder, error) from error
 
 
 def describe(
     building: Path,
-    shards: Sequence[Shard],
+    shards: Sequence[Shard | Entry],
     stats: Stats,
     facts: BuildFacts,
     settings: BuildSettings,
@@ -154,35 +123,6 @@ def describe(
         building / "README.md", card(building, stats, named, plots, license=settings.license)
     )
     versions = {"packages": dict(facts.packages)} if facts.packages else {}
-    write_manifest(building, settings.model_dump(mode="json") | versions, shards)
+    told = {"facts": FACTS.dump_python(named, mode="json", exclude={"subsets"})}
+    write_manifest(building, settings.model_dump(mode="json") | versions | told, shards)
     return {subset.name: stats.subset(subset).rows for subset in (*SUBSETS, *subsets)}
-
-
-def _take_place(folder: Path) -> None:
-    """What was built becomes `folder`; a former dataset there is deleted only afterwards."""
-    replaced = _replaced(folder)
-    if folder.exists():
-        folder.rename(replaced)
-    _building(folder).rename(folder)
-    flush(folder.parent)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Raise unless `folder` is absent, empty, or a finished dataset that may be replaced."""
-    if not folder.exists() or (folder / MANIFEST).is_file():
-        return
-    if folder.is_dir() and next(folder.iterdir(), None) is None:
-        return
-    raise RunFolderError(
-        f"{folder}: is there and holds something else than a dataset. "
-        "Give another folder, or move it away."
-    )
-
-
-def _building(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.building")
-
-
-def _replaced(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.replaced")
