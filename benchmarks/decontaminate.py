@@ -1,11 +1,13 @@
 """Which planted copies of HumanEval are found, at what cost, and what rewording hides.
 
     python -m benchmarks.decontaminate [--json PATH] [--data FOLDER] [--decon PYTHON]
+        [--datatrove PYTHON]
 
 Twelve kinds of copies of each problem are put among documents of real text; each method runs as a
 process of its own from a file to a file, and its CPU seconds and peak memory are those of the whole
-process. `--decon` names a Python (3.12 or later) that has PyPI's `decontaminate`. With `--data`,
-a folder with `contamination/` and `instructions/`, recall on published rewordings is measured, too.
+process. `--decon` names a Python (3.12 or later) that has PyPI's `decontaminate`, `--datatrove` one
+that has datatrove; what is not there is said and left out. With `--data`, a folder with
+`contamination/` and `instructions/`, recall on published rewordings is measured, too.
 """
 
 import argparse
@@ -32,7 +34,8 @@ from opencodeinstruct.tools.benchmarks.load import humaneval_file, load_benchmar
 from opencodeinstruct.tools.text.matches import DETECTORS
 from opencodeinstruct.tools.text.planting import KINDS, plant
 
-_PEER = Path(__file__).parent / "peers" / "decon_detect.py"
+_PEERS = Path(__file__).parent / "peers"
+_MODULES = {"decon": "decon", "datatrove": "datatrove.pipeline.decont"}
 _ROWS = 50_000  # of one group of rows in the files
 
 
@@ -115,7 +118,28 @@ def scored(name: str, cost: Cost, rows: set[int], kinds: dict[int, str]) -> Meth
     return method
 
 
-def planted(count: int, of: list[str], folder: Path, decon: str | None) -> list[Method]:
+def installed(asked: dict[str, str | None]) -> dict[str, str]:
+    """The peers that can be run, by the Python that each has; of the others it is said why not."""
+    there: dict[str, str] = {}
+    for name, python in asked.items():
+        if python is None:
+            _say(f"left out: {name} (--{name} names a Python that has it)")
+        elif not _imports(python, _MODULES[name]):
+            _say(f"left out: {name} ({python} cannot import {_MODULES[name]})")
+        else:
+            there[name] = python
+    return there
+
+
+def _imports(python: str, module: str) -> bool:
+    try:
+        done = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def planted(count: int, of: list[str], folder: Path, peers: dict[str, str]) -> list[Method]:
     """The methods on `count` documents and the copies among them."""
     texts: list[tuple[str | None, str]] = [(None, text) for text in documents(count, 1, of)]
     texts += copies([text for _, text in texts[:500]])
@@ -128,11 +152,25 @@ def planted(count: int, of: list[str], folder: Path, decon: str | None) -> list[
     found = flagged(folder / "ours")
     methods = [scored("all detectors", cost, found["any"], kinds)]
     methods += [scored(name, cost, found[name], kinds) for name in DETECTORS]
-    if decon:
+    if "decon" in peers:
         _for_decon(folder, [text for _, text in texts])
         for name, threshold, what in (("decon", "0.8", "all"), ("decon, .5", "0.5", "questions")):
-            methods.append(_decon(name, decon, folder, (threshold, what), kinds))
+            methods.append(_decon(name, peers["decon"], folder, (threshold, what), kinds))
+    if "datatrove" in peers:
+        for name, what in (("datatrove", "answers"), ("datatrove, prompts too", "all")):
+            methods.append(_datatrove(name, peers["datatrove"], source, what, kinds))
     return methods
+
+
+def _datatrove(name: str, python: str, source: Path, what: str, kinds: dict[int, str]) -> Method:
+    items, out = source.with_name("items.jsonl"), source.with_name(f"datatrove-{what}")
+    with items.open("w", encoding="utf-8") as lines:
+        for item in load_benchmark("humaneval").items:
+            lines.write(json.dumps({"prompt": item.prompt, "solution": item.solution}) + "\n")
+    script = str(_PEERS / "datatrove_ngrams.py")
+    cost = measured([python, script, str(source), str(items), str(out), what])
+    numbers = (out / "flagged.txt").read_text(encoding="utf-8").split()
+    return scored(name, cost, {int(number) for number in numbers}, kinds)
 
 
 def _for_decon(folder: Path, texts: list[str]) -> None:
@@ -161,7 +199,7 @@ def _decon(
 ) -> Method:
     report = folder / name.replace(" ", "")
     places = [str(folder / "training"), str(folder / "evals"), str(report)]
-    cost = measured([python, str(_PEER), *places, *options])
+    cost = measured([python, str(_PEERS / "decon_detect.py"), *places, *options])
     rows = {
         int(json.loads(line)["training_line"])
         for path in report.glob("*.jsonl")
@@ -262,15 +300,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.decontaminate")
     parser.add_argument("--json", type=Path, metavar="PATH")
     parser.add_argument("--data", type=Path, metavar="FOLDER")
-    parser.add_argument("--decon", metavar="PYTHON")
+    for name in _MODULES:
+        parser.add_argument(f"--{name}", metavar="PYTHON")
     parser.add_argument("--documents", type=int, default=150_000)
     parser.add_argument("--sizes", default="100000,1000000,5000000")
     given = parser.parse_args()
     humaneval_file()  # an error here, not after minutes
+    peers = installed({name: getattr(given, name) for name in _MODULES})
     of = pieces()
     with TemporaryDirectory(prefix="decontaminate-") as place:
         folder = Path(place)
-        methods = planted(given.documents, of, folder, given.decon)
+        methods = planted(given.documents, of, folder, peers)
         _print_planted(methods)
         known = quality(given.data, folder) if given.data else []
         _print_rows(known)

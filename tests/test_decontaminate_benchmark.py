@@ -1,10 +1,12 @@
 """The benchmark of decontamination: its documents, its copies, and how flags are counted."""
 
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
-from benchmarks.decontaminate import Cost, copies, scored, write
+from benchmarks.decontaminate import Cost, copies, installed, scored, write
 from benchmarks.real_text import documents
 from opencodeinstruct.tools.text.planting import KINDS
 
@@ -29,3 +31,15 @@ def test_a_flag_on_a_row_without_a_copy_is_a_false_one() -> None:
     method = scored("m", Cost(1.0, 1.0, 1), {10, 11, 3}, kinds)
     assert method.false_flags == 1
     assert [method.recall[kind] for kind in KINDS] == [1.0, 1.0] + [0.0] * 10
+
+
+def test_a_peer_that_is_not_installed_is_said_and_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = {"decon": None, "datatrove": "/absent/python"}
+    assert installed(asked) == {}
+    assert capsys.readouterr().out.splitlines() == [
+        "left out: decon (--decon names a Python that has it)",
+        "left out: datatrove (/absent/python cannot import datatrove.pipeline.decont)",
+    ]
+    assert installed({"decon": sys.executable}) == {}
