@@ -86,6 +86,25 @@ OVERLAP = pa.list_(pa.struct(_OVERLAP))
 CONTAMINATION = pa.list_(pa.struct([*_OVERLAP, ("detector", pa.string())]))
 """The same by whichever detector says most."""
 
+SAME_TASK = pa.list_(
+    pa.struct(
+        [
+            ("benchmark", pa.string()),
+            ("item", pa.string()),
+            ("cosine", pa.float64()),
+            ("difference", pa.string()),
+            ("same_task", pa.bool_()),
+            ("judge_model", pa.string()),
+            ("embedding_model", pa.string()),
+        ]
+    )
+)
+"""What a judge said of problems whose vectors lie near to that of the question.
+
+`cosine` of the two vectors by `embedding_model`; `difference` and `same_task`: what `judge_model`
+says differs, and whether both are one task under other words.
+"""
+
 PUBLISHED = (
     Column("id", pa.string(), "32 hex digits: BLAKE2b-128 of the question's text."),
     Column("input", pa.string(), "The question, self-contained."),
@@ -210,6 +229,12 @@ METADATA = (
         OVERLAP,
         "For each benchmark of which the row holds a solution's code, whatever its names: the item "
         "with most, 0..1.",
+    ),
+    Column(
+        "same_task",
+        SAME_TASK,
+        "The problems of benchmarks that lie near by meaning, the nearest first, each with its "
+        "cosine and the judge's verdict; null where meaning was not compared.",
     ),
     Column(
         "exact_group",

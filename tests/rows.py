@@ -118,6 +118,7 @@ def _row(
         "shared_ngrams": [],
         "contained_text": [],
         "same_code": [],
+        "same_task": [],
         "output_tokens": len(code) // 4,
         "spent_prompt_tokens": 2_000 + draw.randrange(500),
         "spent_output_tokens": 900 + draw.randrange(500),

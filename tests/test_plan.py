@@ -117,6 +117,24 @@ def test_a_changed_prompt_concerns_the_stages_that_use_it(tmp_path: Path) -> Non
     assert [stage for stage in STAGES if before[stage] != after[stage]] == ["judge"]
 
 
+def test_comparing_by_meaning_concerns_the_stage_that_does_it(tmp_path: Path) -> None:
+    def compared(**changes: object) -> dict[str, Any]:
+        return {**UNWEIGHED, "decontaminate": {"semantic": {"model": "m", **changes}}}
+
+    (tmp_path / "same_task.jinja").write_text("#[user]\n{{ question }} {{ known }}\n")
+    recipe = Recipe.model_validate({**GIVEN, **compared()})
+    before = prints(**compared())
+    for after in (
+        prints(**UNWEIGHED),
+        prints(**compared(model="other")),
+        prints(**compared(threshold=0.5)),
+        prints(**compared(), models={"judge": "http://h/v1#other"}),
+        fingerprints(recipe, load_prompts(tmp_path)),
+    ):
+        changed = [stage for stage in STAGES if before[stage] != after[stage]]
+        assert changed == list(STAGES[STAGES.index("decontaminate") :])
+
+
 def test_every_setting_that_decides_a_stage_is_named_by_its_key() -> None:
     decided = decided_by(Recipe.model_validate(GIVEN), load_prompts(), "recheck")
     assert set(decided) == {"decontaminate", "benchmarks"}

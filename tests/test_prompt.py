@@ -104,6 +104,7 @@ _RENDERED: list[tuple[str, str, dict[str, Any]]] = [
     ("testgen-seeing", "testgen", {"question": "Write `f`.", "count": 3, "solution": "f = abs"}),
     ("testgen_program", "testgen_program", {"question": "Add.", "count": 6, "solution": None}),
     ("judge", "judge", {"question": "Write `f`.", "solution": "f = abs"}),
+    ("same_task", "same_task", {"question": "Write `f`.", "known": "Write `g`."}),
 ]
 RENDERED = [
     (golden, name, {"topics": _TOPICS, **given} if "topics" in GIVEN[name] else given)

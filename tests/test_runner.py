@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,7 @@ from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.tools.outcome import Deferred, Kept, Outcome, Row
 from opencodeinstruct.tools.ports import Refused
 from opencodeinstruct.tools.run_folder import StageCounts
-from opencodeinstruct.tools.steps import EachRow, Pace, Step, Work
+from opencodeinstruct.tools.steps import EachRow, Further, Pace, Step, Surveyed, Work
 from tests.driving import (
     KINDS,
     Plan,
@@ -171,6 +171,36 @@ def test_a_population_with_a_deferred_child_is_not_written(tmp_path: Path) -> No
     counts = driven(tmp_path, steps)[-1]
     assert (counts.entered, counts.made, counts.kept, counts.deferred) == (4, 2, 5, 1)
     assert list(stage_of(tmp_path, steps, "breed").path.glob("*.parquet")) == []
+
+
+@given(PLANS, st.integers(1, 4))
+@settings(max_examples=10, deadline=None)
+def test_what_a_column_stage_keeps_may_be_settled_row_by_row(plan: Plan, size: int) -> None:
+    screen = ["dropped" if number % 4 == 3 else "kept" for number in range(len(plan))]
+    fates = ["kept" if kind == "dropped" else kind for kind in plan]
+    seen: list[str] = []
+
+    def look(rows: Sequence[Row]) -> Callable[[Row], Awaitable[Outcome]]:
+        seen.extend(row["id"] for row in rows)
+        return each_row(fates).work
+
+    surveyed = Surveyed(lambda kept, dropped: columns(screen, whole=False).decide, Further(look, 2))
+    steps = steps_of(seeds=source(["kept"] * len(plan)), screen=surveyed)
+    watch = Recorder()
+    with TemporaryDirectory() as name:
+        counts = driven(Path(name), steps, watch, Pace(size))[-1]
+        stage = stage_of(Path(name), steps, "screen")
+        parts = sorted(stage.path.glob("part-*.parquet"))
+        assert stage.is_complete() == (not counts.deferred)
+        written = [number for path in parts for number in map(int, ids([path]))]
+    passed = [number for number, kind in enumerate(screen) if kind == "kept"]
+    left = [number for number in passed if fates[number] == "deferred"]
+    whole = [number for number in passed if not {n // size for n in left} & {number // size}]
+    assert seen == list(map(str, passed))
+    assert written == whole  # a part with a deferred row is not written; order is kept
+    assert (counts.deferred, counts.kept) == (len(left), len(passed) - len(left))
+    assert sum(counts.dropped.values()) == len(plan) - len(passed)
+    assert watch.told("screen") == Counter(map(str, range(len(plan))))
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])

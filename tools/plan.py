@@ -5,23 +5,24 @@ a stage is run again when its fingerprint, or that of a stage before it, differs
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from hashlib import file_digest
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 from pydantic import BaseModel
 
+from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.builder.schema import table_of, working_schema
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
 from opencodeinstruct.tools.deduplicated import deduplicated
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.outcome import Made, Outcome, Row, Verdicts
 from opencodeinstruct.tools.packages import installed
-from opencodeinstruct.tools.ports import Ask, Role, Run
+from opencodeinstruct.tools.ports import Ask, Embed, Role, Run
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.recipe import Recipe, digest
 from opencodeinstruct.tools.sources.read import read_seeds
@@ -33,12 +34,14 @@ from opencodeinstruct.tools.stages.evolve import evolve
 from opencodeinstruct.tools.stages.execute import execute
 from opencodeinstruct.tools.stages.instruct import instruct
 from opencodeinstruct.tools.stages.judge import judge
+from opencodeinstruct.tools.stages.paraphrase import known_problems, nearest, paraphrase
 from opencodeinstruct.tools.stages.respond import respond
 from opencodeinstruct.tools.stages.screen import Decide
 from opencodeinstruct.tools.stages.testgen import testgen
 from opencodeinstruct.tools.steps import (
     Columns,
     EachRow,
+    Further,
     Population,
     Source,
     Step,
@@ -75,9 +78,16 @@ ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
 }
 """The stages that ask a model: in which role, by which prompts."""
 
+_APART = {"decontaminate": {"semantic"}}  # what decides one of the stages with these settings only
+
 AskingStage = Callable[..., Awaitable[Outcome]]
 
 _FORMAT = 6  # raise it when a stage makes other rows of the same input: old runs are then redone
+
+
+def no_embedding(texts: Sequence[str]) -> NoReturn:
+    """The `Embed` of who has none: nothing passes as clean by it."""
+    raise ServiceError(f"No embedding model was loaded, and {len(texts)} texts need one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,7 @@ class Services:
     run: Run
     prompts: Prompts
     programs_at_once: int = 2
+    embed: Embed = no_embedding
 
 
 def plan(recipe: Recipe, services: Services) -> list[Step]:
@@ -116,7 +127,7 @@ def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
         found["seed"], found["rows_per_part"] = recipe.seed, recipe.rows_per_part
         found["format"] = _FORMAT
     if isinstance(settings, BaseModel):
-        found[name] = settings.model_dump(mode="json")
+        found[name] = settings.model_dump(mode="json", exclude=_APART.get(name))
     else:
         found[name] = [_with_content(source) for source in settings]
     if stage in ("instruct", "evolve"):
@@ -124,13 +135,24 @@ def decided_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
     if stage == "evolve" and recipe.evolve.generations:
         found |= _screened_by(recipe, prompts)
     if name == "decontaminate":
-        found["benchmarks"] = _benchmarks(recipe)
+        found |= _compared_by(recipe, prompts, stage)
     if stage == "execute" and recipe.execute.packages:
         found["packages"] = installed(recipe.execute.packages)
     if stage in ASKS:
         role, names = ASKS[stage]
         found["model"] = identity(recipe.model_for(role))
         found["prompts"] = prompts.version(*names)
+    return found
+
+
+def _compared_by(recipe: Recipe, prompts: Prompts, stage: str) -> dict[str, Any]:
+    """The benchmarks, and what decides which questions are one of theirs under other words."""
+    found: dict[str, Any] = {"benchmarks": _benchmarks(recipe)}
+    semantic = recipe.decontaminate.semantic
+    if stage == "decontaminate" and semantic is not None:
+        found["decontaminate.semantic"] = semantic.model_dump(mode="json")
+        found["model"] = identity(recipe.model_for("judge"))
+        found["prompts"] = prompts.version("same_task")
     return found
 
 
@@ -142,7 +164,9 @@ def _screened_by(recipe: Recipe, prompts: Prompts) -> dict[str, Any]:
     """What decides which newborn questions live: the rules, the benchmarks, solver and judge."""
     found: dict[str, Any] = {
         "clean": recipe.clean.model_dump(mode="json"),
-        "decontaminate": recipe.decontaminate.model_dump(mode="json"),
+        "decontaminate": recipe.decontaminate.model_dump(
+            mode="json", exclude=_APART["decontaminate"]
+        ),
         "benchmarks": _benchmarks(recipe),
     }
     asked = {"none": (), "parse": ("respond",), "judge": ("respond", "judge")}
@@ -176,7 +200,9 @@ def _works(recipe: Recipe, services: Services) -> dict[str, Work]:
         "evolve": Population(partial(_evolve, recipe, services)),
         "clean": Columns(partial(clean, settings=recipe.clean), whole=False),
         "dedup": Columns(partial(deduplicated, settings=recipe.dedup), whole=True),
-        "decontaminate": _decontaminator(recipe, with_dropped=True),
+        "decontaminate": replace(
+            _decontaminator(recipe, with_dropped=True), then=_paraphrases(recipe, services)
+        ),
         "respond": _asking("respond", respond, recipe, services),
         "testgen": _asking("testgen", testgen, recipe, services),
         "recheck": _decontaminator(recipe, with_dropped=False),
@@ -252,3 +278,27 @@ def _decontaminator(recipe: Recipe, *, with_dropped: bool) -> Surveyed:
         return partial(decontaminate, scales=scales, settings=settings, fallen=fallen)
 
     return Surveyed(survey_and_decide)
+
+
+def _paraphrases(recipe: Recipe, services: Services) -> Further | None:
+    """The judge's word on questions that lie near to a benchmark's problem, if that is asked for.
+
+    Of the stages with these settings only `decontaminate` has it: the question does not change.
+    """
+    settings = recipe.decontaminate.semantic
+    if settings is None:
+        return None
+    embed = services.embed
+    known = cache(lambda: known_problems(map(load_benchmark, recipe.benchmarks), embed))
+
+    def look(rows: Sequence[Row]) -> Callable[[Row], Awaitable[Outcome]]:
+        questions = list({row["input"]: None for row in rows})
+        near = dict(zip(questions, nearest(questions, known(), embed, settings), strict=True))
+
+        def work(row: Row) -> Awaitable[Outcome]:
+            its = near[row["input"]]
+            return paraphrase(row, its, services.ask, services.prompts, settings, seed=recipe.seed)
+
+        return work
+
+    return Further(look, at_once=2 * recipe.model_for("judge").most_at_once())

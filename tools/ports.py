@@ -1,15 +1,18 @@
 """The services that stages are handed, as function signatures; nothing here does anything.
 
-`Ask` puts a request to a language model. `Run` executes a program's tests behind walls. Both raise
-`ServiceError` when the service failed, which says nothing about the row.
+`Ask` puts a request to a language model. `Run` executes a program's tests behind walls. `Embed`
+makes vectors of texts. They raise `ServiceError` when the service failed, which says nothing about
+the row.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from opencodeinstruct.builder.schema import TRUST
@@ -166,6 +169,15 @@ class Run(Protocol):
     """Execute `program` behind walls; raises `ServiceError` when the sandbox itself failed."""
 
     async def __call__(self, program: Program) -> RunResult: ...
+
+
+class Embed(Protocol):
+    """A vector for each of `texts`, float32 of shape (len(texts), dimensions), of any length.
+
+    The same text has the same vector, but for the last digits of its numbers.
+    """
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
 def content_id(text: str) -> str:

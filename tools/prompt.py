@@ -39,6 +39,7 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
     "testgen": {"count": 10, "question": "x", "solution": None},
     "testgen_program": {"count": 10, "question": "x", "solution": None},
     "judge": {"question": "x", "solution": "x"},
+    "same_task": {"question": "x", "known": "x"},
 }
 """The prompts and the variables that each is given, with values of the kind they have."""
 

@@ -7,8 +7,9 @@ settings. A test holds the pages to what this writes.
 import ast
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -77,7 +78,16 @@ def _recipe() -> str:
         annotation = field.annotation
         if inspect.isclass(annotation) and issubclass(annotation, BaseModel) and name != "model":
             parts.append(_settings(annotation, name))
+            parts += [_settings(its, f"{name}.{key}") for key, its in _nested(annotation)]
     return "\n".join(parts)
+
+
+def _nested(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The keys of `model` that have keys of their own, and those; sampling is told once."""
+    for key, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if inspect.isclass(kind) and issubclass(kind, BaseModel) and kind is not Sampling:
+                yield key, kind
 
 
 def _kind(model: type[BaseModel]) -> str:

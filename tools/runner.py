@@ -18,7 +18,16 @@ from opencodeinstruct.builder.schema import working_schema
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolder, read_table
 from opencodeinstruct.tools.stages.asking import settle
-from opencodeinstruct.tools.steps import Columns, EachRow, Pace, Population, Source, Step, Surveyed
+from opencodeinstruct.tools.steps import (
+    Columns,
+    EachRow,
+    Further,
+    Pace,
+    Population,
+    Source,
+    Step,
+    Surveyed,
+)
 from opencodeinstruct.tools.watch import Watch
 from opencodeinstruct.tools.window import Flow, flow_through
 
@@ -64,10 +73,10 @@ async def run_stage(
         case Population():
             counts, parts = await _run_population(step.work, stage, _inputs(before), teller)
         case Columns():
-            counts, parts = _run_columns(step.work, stage, _inputs(before), teller)
+            counts, parts = await _run_columns(step.work, stage, _inputs(before), teller)
         case Surveyed():
-            surveyed = _surveyed(step.work, _inputs(before))
-            counts, parts = _run_columns(surveyed, stage, _inputs(before), teller)
+            surveyed, then = _surveyed(step.work, _inputs(before)), step.work.then
+            counts, parts = await _run_columns(surveyed, stage, _inputs(before), teller, then)
     if not counts.deferred:
         stage.finish(parts, counts, step.fingerprint)
     return counts
@@ -237,12 +246,17 @@ def _surveyed(work: Surveyed, before: StageFolder) -> Columns:
     return Columns(work.survey(kept, dropped), whole=False)
 
 
-def _run_columns(
-    work: Columns, stage: StageFolder, before: StageFolder, teller: _Teller
+async def _run_columns(
+    work: Columns,
+    stage: StageFolder,
+    before: StageFolder,
+    teller: _Teller,
+    then: Further | None = None,
 ) -> tuple[StageCounts, int]:
     parts = before.parts()
     teller.watch.started(teller.stage, before.counts().kept)
     tally: Counter[str] = Counter()
+    deferred = 0
     tables = [read_table(path) for path in parts] if work.whole else []
     whole = _decided(work, pa.concat_tables(tables)) if tables else []
     start = 0
@@ -252,11 +266,34 @@ def _run_columns(
             start += tables[number].num_rows
         else:
             outcomes = _decided(work, read_table(path))
+        if then is not None:
+            outcomes = await _further(then, outcomes, teller)
         for outcome in outcomes:
             teller.watch.outcome(teller.stage, outcome)
-        stage.write_part(number, outcomes)
-        tally += _tally(outcomes)[0]
-    return teller.counts(before.counts().kept, 0, tally, 0), len(parts)
+        settled, left = _tally(outcomes)
+        if not left:
+            stage.write_part(number, outcomes)
+        tally += settled
+        deferred += left
+    return teller.counts(before.counts().kept, 0, tally, deferred), len(parts)
+
+
+async def _further(then: Further, outcomes: Sequence[Outcome], teller: _Teller) -> list[Outcome]:
+    """`outcomes` with those of `then` in the place of each row that was kept, in their order."""
+    rows = [outcome.row for outcome in outcomes if isinstance(outcome, Kept)]
+    work = await asyncio.to_thread(then.look, rows)
+    settled: list[Outcome] = []
+
+    async def one(row: Row) -> Outcome:
+        teller.pace.stop.check()
+        return teller.decided(await settle(work(row), row))
+
+    async def done(_number: int, its: list[Outcome]) -> None:
+        settled.extend(its)
+
+    await flow_through(Flow(lambda _number: rows, one, done, then.at_once), [0])
+    following = iter(settled)
+    return [next(following) if isinstance(was, Kept) else was for was in outcomes]
 
 
 def _decided(work: Columns, table: pa.Table) -> list[Outcome]:

@@ -16,10 +16,18 @@ import yaml
 from opencodeinstruct.builder.errors import RunFolderError, ServiceError
 from opencodeinstruct.builder.files import write_json, write_text
 from opencodeinstruct.tools.llm.asking import OnAnswer, asking
+from opencodeinstruct.tools.llm.embedding import embedder
 from opencodeinstruct.tools.llm.oversight import Oversight
 from opencodeinstruct.tools.llm.weights import Progress, no_progress
-from opencodeinstruct.tools.plan import STAGES, Services, decided_by, fingerprints, plan
-from opencodeinstruct.tools.ports import Program, Run, RunResult
+from opencodeinstruct.tools.plan import (
+    STAGES,
+    Services,
+    decided_by,
+    fingerprints,
+    no_embedding,
+    plan,
+)
+from opencodeinstruct.tools.ports import Embed, Program, Run, RunResult
 from opencodeinstruct.tools.prompt import Prompts, load_prompts
 from opencodeinstruct.tools.recipe import ROLES, Recipe, dump, load_recipe
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts
@@ -184,8 +192,13 @@ async def services(
     """The services that `stages` of the session need, closed afterwards.
 
     The walls are built and tried at once, if programs are still to be executed: a run that could
-    not execute them in the end is refused before it pays for an answer.
+    not execute them in the end is refused before it pays for an answer. So is one whose embedding
+    model cannot be loaded.
     """
+    semantic = session.recipe.decontaminate.semantic
+    embed: Embed = no_embedding
+    if semantic and _is_left("decontaminate", stages, session):
+        embed = embedder(semantic.model)
     workers = len(os.sched_getaffinity(0))
     models = {role: session.recipe.model_for(role) for role in ROLES}
     async with AsyncExitStack() as stack:
@@ -199,11 +212,15 @@ async def services(
             )
         )
         run: Run = _not_needed
-        if "execute" in stages and not session.folder.stage("execute").is_complete():
+        if _is_left("execute", stages, session):
             run = await stack.enter_async_context(
                 Sandbox(workers=workers, packages=session.recipe.execute.packages)
             )
-        yield Services(ask, run, session.prompts, workers)
+        yield Services(ask, run, session.prompts, workers, embed)
+
+
+def _is_left(name: str, stages: Sequence[str], session: Session) -> bool:
+    return name in stages and not session.folder.stage(name).is_complete()
 
 
 async def _not_needed(program: Program) -> RunResult:

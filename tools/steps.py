@@ -46,13 +46,26 @@ Tables = Callable[[], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """A row stage over what a column stage keeps, with at most `at_once` rows under way.
+
+    `look` sees the rows of a part together, in a thread of its own, before any is settled.
+    """
+
+    look: Callable[[Sequence[Row]], Callable[[Row], Awaitable[Outcome]]]
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
 class Surveyed:
     """A column stage that looks at all parts before it decides about each of them.
 
-    `survey` is handed the rows that the stage before kept, and those that it dropped.
+    `survey` is handed the rows that the stage before kept, and those that it dropped. `then`, if
+    any, has the last word on the rows that it keeps.
     """
 
     survey: Callable[[Tables, Tables], Callable[[pa.Table], Verdicts]]
+    then: Further | None = None
 
 
 Work = Source | EachRow | Population | Columns | Surveyed

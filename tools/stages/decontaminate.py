@@ -4,7 +4,7 @@ Three detectors compare each column with the prompt, the description, the soluti
 every item: long runs of words, the item's words in their order, and the solution's code whatever
 its names. What a run of words counts depends on how usual it is in the rows and in the benchmark.
 If a row falls, so do the rows that `dedup` found to be the same. What this cannot see: a problem
-told in other words throughout, or in another language.
+told in other words throughout (`paraphrase` looks for those), or in another language.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from opencodeinstruct.builder.schema import CONTAMINATION, OVERLAP
 from opencodeinstruct.tools.outcome import Verdicts
+from opencodeinstruct.tools.stages.paraphrase import SemanticSettings
 from opencodeinstruct.tools.text.benchmark_index import BenchmarkIndex
 from opencodeinstruct.tools.text.matches import (
     DETECTORS,
@@ -67,6 +68,8 @@ class DecontaminateSettings(BaseModel):
     evidence: float = Field(default=7.5, ge=0)
     # All that a model would be trained on; `solution` is the code that `output` holds.
     columns: tuple[str, ...] = ("input", "output", "solution", "unit_tests")
+    # compare questions by meaning as well: costs an extra and the judge's time; see below
+    semantic: SemanticSettings | None = None
 
     @property
     def thresholds(self) -> Thresholds:
