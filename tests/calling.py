@@ -17,7 +17,12 @@ from opencodeinstruct.tools.run_folder import RunFolder
 from tests.endpoint import Body
 from tests.pipeline import hashes
 
-QUICK = {"name": "test-model", "attempts": 2, "first_wait_seconds": 0.01}
+QUICK = {
+    "name": "test-model",
+    "attempts": 2,
+    "first_wait_seconds": 0.01,
+    "patience_seconds": 0.2,
+}
 """A model's settings in tests: a failure that lasts is one after milliseconds."""
 
 
@@ -70,6 +75,7 @@ def quick_recipe(folder: Path, base_url: str, *, problems: int = 3, **changes: o
                 "license": "CC0-1.0",
             }
         ],
+        "topics": [],  # a ready question asks the model nothing
         "evolve": {"generations": 0},
     }
     path = folder / "recipe.yaml"

@@ -119,7 +119,8 @@ def test_solutions_of_some_length_and_tests_are_found() -> None:
     ("text", "column", "item"),
     [
         ("Now reverse EVERY other vowel, quickly!", "input", "1"),  # one word in six is not its
-        ("Whoever can do it in time should reverse every other vowel quickly", "input", None),
+        ("Whoever can do it in time should reverse every other vowel quickly", "input", "1"),
+        ("Whoever can in time should reverse all vowels, or every other letter", "input", None),
         ("Reverse every other vowel", "input", None),  # less than all of it
         ("add two", "input", "2"),
         ("Add two apples", "input", None),  # of so few words only the whole row

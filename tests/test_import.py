@@ -142,16 +142,17 @@ def test_what_comes_out_does_not_depend_on_processes_or_kills(
     script.write_text(program)
     root = Path(__file__).resolve().parents[1]
     draw = random.Random(1)
-    for kill in (True,) * 5 + (False,):
+    for longest in (1.5, 2.0, 3.0, 4.0, 5.0, 600.0):
         process = subprocess.Popen(
             [sys.executable, script, release, killed],
             env={**os.environ, "PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"},
         )
-        if kill:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(draw.uniform(1.0, 9.0))
-            process.send_signal(signal.SIGKILL)
-        assert process.wait() == (-signal.SIGKILL if kill else 0)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(longest if longest > 5 else draw.uniform(1.0, longest))
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:  # on a quick machine before the last kill
+            break
+    assert process.returncode == 0
     assert contents(killed) == contents(tmp_path / "one")
     assert not (tmp_path / ".killed.importing").exists()
 

@@ -211,7 +211,7 @@ def test_no_more_rows_are_under_way_than_asked_for(tmp_path: Path, at_once: int)
     async def work(row: Row) -> Outcome:
         under_way.append(1)
         busiest.append(len(under_way))
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)  # longer than it takes to begin the others
         under_way.pop()
         return Kept(row)
 

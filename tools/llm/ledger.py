@@ -123,6 +123,9 @@ def ledger(path: Path) -> Iterator[Ledger]:
         with closing(sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)) as connection:
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if tables == 0 and application == 0:  # as a full disk leaves it; a run completes it
+                raise Missing(f"{path} is empty: the run has asked no model yet.")
             if application != APPLICATION:
                 raise RunFolderError(f"{path} is no journal of a run. Name the folder of a run.")
             if version != VERSION:
