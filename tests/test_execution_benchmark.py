@@ -331,7 +331,7 @@ def test_a_small_run_gives_every_figure_of_two_methods(tmp_path: Path) -> None:
     json_path = tmp_path / "figures" / "e.json"
     done = benchmark(
         *("--data", data, "--json", json_path, "--parts", "speed", "--rounds", "2"),
-        *("--only", "python,fork-server", "--workers", "2", "--seconds", "0.3"),
+        *("--only", "python,fork-server", "--workers", "2", "--seconds", "2"),
     )
     assert done.returncode == 0, done.stderr
     assert "| fork server without walls" in done.stdout
@@ -347,7 +347,7 @@ def test_a_small_run_gives_every_figure_of_two_methods(tmp_path: Path) -> None:
     for run in runs:
         assert run["wrong"] == ["known wrongly"]
         assert (run["quick"]["programs"], run["slow"]["programs"]) == (3, 1)
-        assert run["slow"]["seconds"] >= 0.3
+        assert run["slow"]["seconds"] >= 1.9
         assert run["quick"]["cpu_seconds"] < run["slow"]["cpu_seconds"] + 10
     assert found["machine"]["cores"] > 0
     assert "benchmarks/execution.py" in found["machine"]["command"]
