@@ -1,6 +1,8 @@
 """The files of a benchmark: from the Hub at a fixed commit, or from a folder of this machine."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -34,16 +36,34 @@ def local_files(name: str) -> Files | None:
     return None
 
 
+@contextmanager
+def _had_from_the_hub(cannot: str, instead: str) -> Iterator[None]:
+    """Whatever keeps files on the Hub from being had is `Missing`, with what to do instead."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        yield
+    except (
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        OSError,
+        ValueError,
+    ) as error:
+        why = str(error).strip().split("\n")[0]
+        raise Missing(f"{cannot} ({why}). {instead}") from error
+
+
 def hub_files(name: str, known: Known, revision: str | None) -> Files:
     """The files of a known benchmark, downloaded where they are not in the cache of the Hub.
 
     `Missing` where they cannot be had: a benchmark that is absent must not pass as clean.
     """
     from huggingface_hub import HfApi, hf_hub_download  # late: only who names one waits for it
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     wanted = revision or known.revision
-    try:
+    cannot = f"benchmark {name!r}: {known.repo} cannot be had from the Hub"
+    with _had_from_the_hub(cannot, _instead(name)):
         info = HfApi().dataset_info(known.repo, revision=wanted)
         commit = info.sha or wanted or "main"
         names = [file.rfilename for file in info.siblings or ()]
@@ -57,17 +77,6 @@ def hub_files(name: str, known: Known, revision: str | None) -> Files:
             Path(hf_hub_download(known.repo, n, repo_type="dataset", revision=commit))
             for n in chosen
         ]
-    except (
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        OSError,
-        ValueError,
-    ) as error:
-        why = str(error).strip().split("\n")[0]
-        raise Missing(
-            f"benchmark {name!r}: {known.repo} cannot be had from the Hub ({why}). {_instead(name)}"
-        ) from error
     return Files(f"{known.repo}@{commit}", tuple(paths))
 
 
@@ -81,9 +90,9 @@ def _instead(name: str) -> str:
 def dataset_files(repo: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
     """The data files of the newest commit of a dataset on the Hub, downloaded; Parquet first."""
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    try:
+    cannot = f"{repo}: no such file here, and no dataset that can be had from the Hub"
+    with _had_from_the_hub(cannot, "Mend the name."):
         info = HfApi().dataset_info(repo)
         names = sorted(f.rfilename for f in info.siblings or () if f.rfilename.endswith(suffixes))
         data = [name for name in names if name.startswith("data/")] or names
@@ -92,18 +101,6 @@ def dataset_files(repo: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
             Path(hf_hub_download(repo, name, repo_type="dataset", revision=info.sha))
             for name in chosen
         ]
-    except (
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        OSError,
-        ValueError,
-    ) as error:
-        why = str(error).strip().split("\n")[0]
-        raise Missing(
-            f"{repo}: no such file here, and no dataset that can be had from the Hub ({why}). "
-            "Mend the name."
-        ) from error
     if not paths:
         raise Missing(f"{repo}: holds no Parquet or JSONL file. Name another dataset.")
     return tuple(paths)
