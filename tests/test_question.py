@@ -99,10 +99,16 @@ def test_a_question_ends_with_its_signature_once(why: str, answer: str) -> None:
             "copied_layout",
         ),
         ("a private helper", said(problem=f"{PROBLEM} Use `_norm(side)`."), "names_a_helper"),
+        ("cut off", said(problem=f"{PROBLEM} If the side is 0, it returns"), "cut_off"),
+        (
+            "a program's output, cut off",
+            json.dumps({"problem": PROBLEM, "input": "A number.", "output": "The area, or "}),
+            "cut_off",
+        ),
     ],
 )
 def test_what_cannot_be_asked_says_why(why: str, answer: str, reason: str) -> None:
-    question = Form().read(answer)
+    question = Form("stdio" if '"output"' in answer else "call").read(answer)
     assert isinstance(question, Unreadable), why
     assert question.reason == reason
     assert len(question.evidence) <= 400

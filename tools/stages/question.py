@@ -13,6 +13,7 @@ from typing import Any, Literal
 from opencodeinstruct.tools.outcome import Row
 from opencodeinstruct.tools.ports import content_id
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable
+from opencodeinstruct.tools.text.cut_off import cut_off
 from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.python_code import Signature, parse_signature, renamed
 from opencodeinstruct.tools.text.words import words_of
@@ -133,8 +134,12 @@ def _function(found: dict[str, Any], problem: str) -> Question | Unreadable:
     named = _with_the_name_of(problem, signature)
     if named is None:
         return Unreadable("function_not_named", f"{signature.name}: {problem[:EVIDENCE]}")
-    if _LAYOUT.search(_SIGNATURE_LINE.sub("", f"\n{problem.strip()}")):
+    told = _SIGNATURE_LINE.sub("", "\n" + problem.rstrip("\n"))
+    if _LAYOUT.search(told):
         return Unreadable("copied_layout", problem[:EVIDENCE])
+    end = cut_off(told)
+    if end is not None:
+        return Unreadable("cut_off", end)
     helper = _PRIVATE_NAME.search(problem)
     if helper is not None and helper[0] not in named.text:
         return Unreadable("names_a_helper", f"{helper[0]}: {problem[:EVIDENCE]}")
@@ -172,6 +177,9 @@ def _program(found: dict[str, Any], problem: str) -> Question | Unreadable:
     parts = {name: found.get(name) for name in _PARTS[1:]}
     if not all(isinstance(part, str) and part.strip() for part in parts.values()):
         return Unreadable("no_input_or_output", problem[:EVIDENCE])
+    ends = [end for end in map(cut_off, (problem, *map(str, parts.values()))) if end is not None]
+    if ends:
+        return Unreadable("cut_off", ends[0])
     said = [f"{name.capitalize()}: {str(part).strip()}" for name, part in parts.items()]
     return program_of("\n\n".join([problem.strip(), *said]))
 
