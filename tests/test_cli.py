@@ -8,10 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from opencodeinstruct.builder.manifest import read_manifest
-from opencodeinstruct.tools.cli import app
+from opencodeinstruct.tools.cli import PLACES
 from opencodeinstruct.tools.endings import guarded, say_unexpected
 from opencodeinstruct.tools.plan import STAGES
 from tests.calling import Ended, call, flat, quick_recipe
@@ -19,7 +18,7 @@ from tests.endpoint import Endpoint, Fault
 from tests.pipeline import command, environment
 from tests.scripted import answer
 
-COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009  # it is a group
+COMMANDS = sorted(PLACES)
 NOWHERE = "http://127.0.0.1:9/v1"
 
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 from opencodeinstruct.builder.subsets import SUBSETS
 from opencodeinstruct.dataset_card.facts import BuildFacts
-from opencodeinstruct.tools.cli import STAGE_HELP, app
+from opencodeinstruct.tools.cli import PLACES, command
 from opencodeinstruct.tools.estimate import children
 from opencodeinstruct.tools.llm.weights import KNOWN, MODEL_VARIABLE
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.ports import Limits
 from opencodeinstruct.tools.recipe import load_recipe
 from opencodeinstruct.tools.reference import pages
+from opencodeinstruct.tools.run_commands import STAGE_HELP
 from opencodeinstruct.tools.sandbox.inside.enclosure import (
     MOST_FILE_BYTES,
     MOST_FILES,
@@ -38,7 +38,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 GENERATED = {"cli.md", "columns.md", "recipe.md"}
 HYPOTHETICAL = {"tools/stages/rate.py", "tests/test_rate.py"}  # the stage that CONTRIBUTING adds
 FOLDERS = ("builder/", "dataset_card/", "tools/", "tests/", "docs/", "examples/")
-COMMANDS: dict[str, Any] = getattr(get_command(app), "commands", {})
+COMMANDS: dict[str, Any] = {name: command(name) for name in PLACES}
 
 each_page = pytest.mark.parametrize(
     "page", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES]

@@ -17,7 +17,7 @@ from opencodeinstruct.builder.subsets import Choice
 from opencodeinstruct.tools.download import Format, download, find_wanted
 from opencodeinstruct.tools.export import Shape, export
 from opencodeinstruct.tools.import_release import ImportReport, find_release, import_release
-from opencodeinstruct.tools.screens import open_screens
+from opencodeinstruct.tools.screens import open_screens, say
 from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.stages.append import append
 from opencodeinstruct.tools.stages.build import BuildSettings
@@ -63,11 +63,11 @@ def download_command(
     screens = open_screens()
     wanted = find_wanted(repo, revision, choice, format, out)
     count, commit = len(wanted.snapshot.files), wanted.snapshot.commit
-    _say(screens.err, f"{repo}@{commit[:12]}: {count:,} files, {wanted.bytes:,} bytes to fetch")
+    say(f"{repo}@{commit[:12]}: {count:,} files, {wanted.bytes:,} bytes to fetch", screens.err)
     with _bar(screens.err, "download", wanted.bytes) as show:
         done = download(wanted, out, show)
     before = ", which was complete before; nothing was fetched" if done.before else ""
-    _say(screens.out, f"{done.folder}: {done.rows:,} rows in {done.files:,} files{before}.")
+    say(f"{done.folder}: {done.rows:,} rows in {done.files:,} files{before}.")
 
 
 def import_command(
@@ -94,9 +94,8 @@ def import_command(
     screens = open_screens()
     release = find_release(source, revision)
     at = f"@{release.commit[:12]}" if release.commit else ""
-    _say(
-        screens.err, f"{source}{at}: {len(release.files):,} files, {release.bytes:,} bytes to read"
-    )
+    found = f"{len(release.files):,} files, {release.bytes:,} bytes to read"
+    say(f"{source}{at}: {found}", screens.err)
     name = f"{source.rstrip('/').rpartition('/')[2]}, by subset"
     columns = (TextColumn("import"), TextColumn("{task.completed:,} rows"))
     with Progress(*columns, console=screens.err, transient=True) as progress:
@@ -109,7 +108,7 @@ def import_command(
             progress=lambda rows: progress.update(task, completed=rows),
         )
     screens.out.print(_findings_table(report))
-    _say(screens.out, f"{report.built.folder}: {report.rows:,} rows.")
+    say(f"{report.built.folder}: {report.rows:,} rows.")
 
 
 def append_command(
@@ -133,8 +132,7 @@ def append_command(
     with Progress(*columns, console=screens.err, transient=True) as progress:
         task = progress.add_task("append", total=None)
         done = append(old, new, out or old, lambda rows: progress.update(task, completed=rows))
-    _say(
-        screens.out,
+    say(
         f"{done.folder}: {done.before + done.added:,} rows, {done.added:,} of them new, in "
         f"{len(done.files):,} new files; {done.known:,} were there already.",
     )
@@ -157,14 +155,14 @@ def stats_command(
     yields = count_yields(source, revision)
     screens = open_screens()
     if as_json:
-        _say(screens.out, json.dumps(yields.as_json(), indent=2))
+        say(json.dumps(yields.as_json(), indent=2))
         return
     screens.out.print(_yields_table(yields))
     for name, rows in sorted(yields.domains().items()):
-        _say(screens.out, f"{name}: {rows:,} rows")
+        say(f"{name}: {rows:,} rows")
     unknown = (yields.rows - yields.at_least(1, None), yields.rows - yields.at_least(None, 0.0))
     if any(unknown):
-        _say(screens.out, f"without judge score: {unknown[0]:,}; without pass rate: {unknown[1]:,}")
+        say(f"without judge score: {unknown[0]:,}; without pass rate: {unknown[1]:,}")
 
 
 def export_command(
@@ -194,7 +192,7 @@ def export_command(
         raise typer.BadParameter("goes with --format messages", param_hint="--code-to-code")
     choice = _choice(judge, pass_rate, domain)
     done = export(dataset, format, out, choice, code_to_code=code_to_code)
-    _say(open_screens().out, f"{done.path}: {done.records:,} records of {done.rows:,} rows.")
+    say(f"{done.path}: {done.records:,} records of {done.rows:,} rows.")
 
 
 def _choice(judge: float | None, pass_rate: float | None, domain: list[str] | None) -> Choice:
@@ -233,17 +231,3 @@ def _yields_table(yields: Yields) -> Table:
         cells = [yields.at_least(judge, rate) for judge in (None, *JUDGES)]
         table.add_row("any" if rate is None else f"{rate:.1f}", *(f"{cell:,}" for cell in cells))
     return table
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-DATASET_COMMANDS: dict[str, Callable[..., None]] = {
-    "append": append_command,
-    "download": download_command,
-    "import": import_command,
-    "stats": stats_command,
-    "export": export_command,
-}
-"""The commands by name."""

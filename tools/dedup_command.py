@@ -7,6 +7,7 @@ import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from opencodeinstruct.tools.command_options import DropDeferred, Limit, Redo, ShowRows
 from opencodeinstruct.tools.dedup_file import DedupJob, DedupReport, dedup_file
 from opencodeinstruct.tools.running import Options, run_one
 from opencodeinstruct.tools.screens import Screens, open_screens
@@ -51,20 +52,6 @@ Index = Annotated[
     typer.Option(
         "--index", help="Of FILE: folder of known texts to compare with; what is kept joins it."
     ),
-]
-ShowRows = Annotated[
-    bool, typer.Option("--show-rows", help="Print questions, solutions and verdicts as made.")
-]
-DropDeferred = Annotated[
-    bool,
-    typer.Option("--drop-deferred", help="Drop rows whose service failed instead of waiting."),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option("--limit", min=1, metavar="N", help="Take at most N seeds of each source."),
-]
-Redo = Annotated[
-    bool, typer.Option("--redo", help="Make anew what another recipe made in this folder.")
 ]
 
 

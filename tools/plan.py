@@ -22,9 +22,9 @@ from opencodeinstruct.tools.deduplicated import deduplicated
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.outcome import Made, Outcome, Row, Verdicts
 from opencodeinstruct.tools.packages import installed
-from opencodeinstruct.tools.ports import Ask, Embed, Role, Run
+from opencodeinstruct.tools.ports import Ask, Embed, Role, Run, digest
 from opencodeinstruct.tools.prompt import Prompts
-from opencodeinstruct.tools.recipe import Recipe, digest
+from opencodeinstruct.tools.recipe import Recipe
 from opencodeinstruct.tools.sources.read import read_seeds
 from opencodeinstruct.tools.stages.breed import Asked
 from opencodeinstruct.tools.stages.clean import clean

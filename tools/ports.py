@@ -5,6 +5,7 @@ makes vectors of texts. They raise `ServiceError` when the service failed, which
 the row.
 """
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,6 +184,12 @@ class Embed(Protocol):
 def content_id(text: str) -> str:
     """32 hex digits: BLAKE2b-128 of `text` in UTF-8."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def digest(*parts: object) -> str:
+    """12 hex digits of the JSON of `parts`, in which the order of keys does not matter."""
+    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=True)
+    return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def seed_of(*parts: object) -> int:

@@ -5,8 +5,6 @@ Whatever cannot be run as written is refused before anything starts, with the ke
 Relative paths in a recipe are relative to the recipe's own folder.
 """
 
-import json
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, get_args
 
@@ -169,9 +167,3 @@ def _is_there(place: str, kind: str) -> bool:
 def dump(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, every default filled in."""
     return {key: plain(value) for key, value in recipe.model_dump(mode="json").items()}
-
-
-def digest(*parts: object) -> str:
-    """12 hex digits of the JSON of `parts`, in which the order of keys does not matter."""
-    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=True)
-    return blake2b(text.encode(), digest_size=6).hexdigest()

@@ -13,11 +13,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
-from typer.main import get_command
 
 from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.dataset_card.card import columns_table
-from opencodeinstruct.tools.cli import app
+from opencodeinstruct.tools.cli import PLACES, command
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.ports import Sampling
 from opencodeinstruct.tools.recipe import Recipe
@@ -37,20 +36,19 @@ def pages() -> dict[str, str]:
 
 
 def _cli() -> str:
-    commands: Any = get_command(app)
     parts = [
         "# Command line\n\nWritten by `make docs` from the commands' help. Exit codes: 0 done, "
         "1 an error you can act on, 2 a wrong command line, 3 some rows deferred, 4 a budget is "
         "spent, 130 stopped with Ctrl-C, 143 with SIGTERM.\n"
     ]
-    parts.extend(_command(name, command) for name, command in commands.commands.items())
+    parts.extend(_command(name, command(name)) for name in PLACES)
     return "\n".join(parts)
 
 
-def _command(name: str, command: Any) -> str:
-    lines = [f"## {name}\n", inspect.cleandoc(command.help or "") + "\n"]
+def _command(name: str, its: Any) -> str:
+    lines = [f"## {name}\n", inspect.cleandoc(its.help or "") + "\n"]
     shown: dict[str, list[str]] = {"argument": [], "option": []}
-    for parameter in command.params:
+    for parameter in its.params:
         said = " ".join((getattr(parameter, "help", None) or "").split())
         names = parameter.metavar or parameter.name.upper()
         if parameter.param_type_name == "option":

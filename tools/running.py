@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +26,7 @@ from opencodeinstruct.tools.recipe import ROLES
 from opencodeinstruct.tools.report import write_report
 from opencodeinstruct.tools.rounds import until_enough
 from opencodeinstruct.tools.run_folder import StageCounts, read_table
-from opencodeinstruct.tools.screens import Screens
+from opencodeinstruct.tools.screens import Screens, say
 from opencodeinstruct.tools.session import (
     Session,
     claim_folder,
@@ -72,7 +71,7 @@ def run(session: Session, options: Options, screens: Screens) -> int:
             rounds.append(asyncio.run(_stages(now, STAGES, options, screens)))
             return None if rounds[-1].deferred else rounds[-1].counts[-1].kept
 
-        session = until_enough(session, accepted, partial(_say, screens.err))
+        session = until_enough(session, accepted, lambda line: say(line, screens.err))
         came = rounds[-1]
         if came.deferred:
             screens.err.print(counts_table(came.counts))
@@ -83,10 +82,6 @@ def run(session: Session, options: Options, screens: Screens) -> int:
     screens.out.print(counts_table(came.counts))
     _say_dataset(report, screens.out)
     return 0
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def run_one(session: Session, stage: str, options: Options, screens: Screens) -> int:

@@ -20,3 +20,8 @@ def open_screens() -> Screens:
         Console(width=None if sys.stdout.isatty() else 100),
         Console(stderr=True, width=None if sys.stderr.isatty() else 100),
     )
+
+
+def say(line: str, console: Console | None = None) -> None:
+    """Print `line` as it is: one line, however long; to stdout, where no console is given."""
+    (console or open_screens().out).print(line, highlight=False, markup=False, soft_wrap=True)

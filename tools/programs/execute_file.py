@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError, ServiceError
 from opencodeinstruct.tools.packages import installed
-from opencodeinstruct.tools.ports import Run
+from opencodeinstruct.tools.ports import Run, digest
 from opencodeinstruct.tools.programs.entries import Entry, Reader, Unusable
 from opencodeinstruct.tools.programs.in_order import in_order
 from opencodeinstruct.tools.programs.lines import Line, Scan, lines_of, scan
@@ -26,7 +26,6 @@ from opencodeinstruct.tools.programs.results import (
     writing_results,
 )
 from opencodeinstruct.tools.programs.tally import Tally
-from opencodeinstruct.tools.recipe import digest
 from opencodeinstruct.tools.sandbox import Sandbox
 from opencodeinstruct.tools.stages.execute import ExecuteSettings
 from opencodeinstruct.tools.text.faults import fault_of

@@ -1,0 +1,134 @@
+"""The commands on a recipe: `run`, `preview`, `validate`, `status`, and one for each stage."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from opencodeinstruct.tools.command_options import (
+    BudgetTokens,
+    BudgetUsd,
+    DropDeferred,
+    Limit,
+    MaxHours,
+    MetricsPort,
+    Out,
+    RecipePath,
+    Redo,
+    ShowRows,
+)
+from opencodeinstruct.tools.llm.budget import Budget
+from opencodeinstruct.tools.overseeing import Bounds
+from opencodeinstruct.tools.plan import STAGES
+from opencodeinstruct.tools.running import Options, preview, run, run_one
+from opencodeinstruct.tools.screens import open_screens, say
+from opencodeinstruct.tools.session import open_session
+from opencodeinstruct.tools.stages.dedup import banding_said
+from opencodeinstruct.tools.terminal import counts_table
+
+
+def run_command(
+    recipe: RecipePath,
+    out: Out = None,
+    show_rows: ShowRows = False,
+    drop_deferred: DropDeferred = False,
+    redo: Redo = False,
+    limit: Limit = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
+    max_hours: MaxHours = None,
+    metrics_port: MetricsPort = None,
+) -> None:
+    """Run RECIPE from seeds to a dataset that `load_dataset` loads.
+
+    Stopped or killed at any moment, the same command continues: nothing is paid twice. A spent
+    budget ends it with exit code 4; docs/engine.md says more of budgets and of what can be watched.
+
+    Example: `opencodeinstruct run examples/quickstart.yaml --show-rows`
+    """
+    bounds = Bounds(Budget(budget_tokens, budget_usd, max_hours), metrics_port)
+    options = Options(show_rows, drop_deferred, redo, bounds=bounds)
+    raise typer.Exit(run(open_session(recipe, out, limit), options, open_screens()))
+
+
+def preview_command(
+    recipe: RecipePath,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=100, help="About how many.")] = 3,
+) -> None:
+    """Show a few rows going through everything; nothing is kept.
+
+    Example: `opencodeinstruct preview examples/quickstart.yaml --rows 3`
+    """
+    raise typer.Exit(preview(open_session(recipe), rows, open_screens()))
+
+
+def validate_command(recipe: RecipePath) -> None:
+    """Check RECIPE without running it.
+
+    Example: `opencodeinstruct validate recipe.yaml`
+    """
+    session = open_session(recipe)
+    said = f"its hash is {session.recipe_hash}; dedup has {banding_said(session.recipe.dedup)}"
+    say(f"{recipe}: can be run; {said}.")
+
+
+def status_command(recipe: RecipePath, out: Out = None) -> None:
+    """Show how far the run of RECIPE has come.
+
+    Example: `opencodeinstruct status examples/quickstart.yaml`
+    """
+    session, out_console = open_session(recipe, out), open_screens().out
+    complete = [stage for stage in STAGES if session.folder.stage(stage).is_complete()]
+    if complete:
+        out_console.print(
+            counts_table([session.folder.stage(stage).counts() for stage in complete])
+        )
+    missing = [stage for stage in STAGES if stage not in complete]
+    told = f"next: {[*missing, 'build'][0]}"
+    if not missing and session.folder.dataset_is_current():
+        told = "complete"
+    say(f"{session.folder.path}: {told}")
+
+
+STAGE_HELP = {
+    "seeds": "Read the seeds of RECIPE: functions of code, problem statements.",
+    "instruct": "Make a self-contained question of each seed.",
+    "evolve": "Evolve questions by mutation and crossover.",
+    "clean": "Drop questions that break a rule.",
+    "dedup": "Drop exact and near duplicates.",
+    "decontaminate": "Drop questions that share text with a benchmark.",
+    "respond": "Have each question solved.",
+    "testgen": "Have unit tests written for each question.",
+    "recheck": "Decontaminate again, over solutions and tests as well.",
+    "execute": "Run each row's tests behind walls.",
+    "judge": "Have each solution judged.",
+    "build": "Build the dataset folder: shards, card, manifest.",
+}
+"""What each stage's own command says."""
+
+
+def stage_command(stage: str) -> Callable[..., None]:
+    """The command that runs `stage` alone."""
+
+    def command(
+        recipe: RecipePath,
+        out: Out = None,
+        show_rows: ShowRows = False,
+        drop_deferred: DropDeferred = False,
+        redo: Redo = False,
+        limit: Limit = None,
+        budget_tokens: BudgetTokens = None,
+        budget_usd: BudgetUsd = None,
+        max_hours: MaxHours = None,
+        metrics_port: MetricsPort = None,
+    ) -> None:
+        bounds = Bounds(Budget(budget_tokens, budget_usd, max_hours), metrics_port)
+        options = Options(show_rows, drop_deferred, redo, bounds=bounds)
+        session = open_session(recipe, out, limit)
+        raise typer.Exit(run_one(session, stage, options, open_screens()))
+
+    command.__doc__ = (
+        f"{STAGE_HELP[stage]}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"
+        f"Example: `opencodeinstruct {stage} examples/quickstart.yaml`"
+    )
+    return command
