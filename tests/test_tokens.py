@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opencodeinstruct.tools.text.folding import text_hashes
 from opencodeinstruct.tools.text.shingles import ngrams, shingles
 from opencodeinstruct.tools.text.tokens import tokens
+from opencodeinstruct.tools.text.whole_texts import text_hashes
 
 
 def written(text: str, *, operators: bool = True, split_case: bool = True) -> list[str]:
@@ -126,6 +126,26 @@ def test_a_token_cut_out_of_its_row_is_that_token(texts: list[str | None]) -> No
         assert spans == sorted(spans)
         for n, (start, end) in zip(own, spans, strict=True):
             assert int(found.hashes[n]) in hashes(data[start:end].decode()) or end - start == 1
+
+
+HIDDEN = "\u200b"  # as if it were not there, but the row is not ASCII any more
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.text(st.sampled_from([*map(chr, range(128)), *"aAbBzZ09 _-*+=!\n"]), max_size=40),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_row_of_ascii_gives_what_any_row_gives(
+    text: str, operators: bool, split_case: bool
+) -> None:
+    both = pa.array([text, f"{text}\n{HIDDEN}"])
+    found = tokens(both, operators=operators, split_case=split_case)
+    half = int(found.offsets[1])
+    for column in (found.hashes, found.starts, found.ends):
+        assert column[:half].tolist() == column[half:].tolist()
+    assert len(set(text_hashes(both).tolist())) == 1
 
 
 @settings(max_examples=200, deadline=None)

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.banding import Banding
 from opencodeinstruct.tools.text.candidates import Rows, earlier, firsts, later, meeting
-from opencodeinstruct.tools.text.folding import Hashes, text_hashes
+from opencodeinstruct.tools.text.folding import Hashes
 from opencodeinstruct.tools.text.jaccard import jaccards
 from opencodeinstruct.tools.text.minhash import band_keys
 from opencodeinstruct.tools.text.shingles import Grams, distinct, ngrams
 from opencodeinstruct.tools.text.survivors import Links, groups, survivors
 from opencodeinstruct.tools.text.tokens import tokens
+from opencodeinstruct.tools.text.whole_texts import text_hashes
 
 Told = Callable[[str, int], None]
 """Told what is under way, and of how many more rows or pairs it is done."""
@@ -75,7 +76,7 @@ def marks_of(strings: pa.Array, likeness: Likeness) -> Marks:
 def grams_of(strings: pa.Array, likeness: Likeness) -> Grams:
     """The runs of tokens of each row, in order."""
     code = likeness.code
-    return ngrams(tokens(strings, operators=code, split_case=code), likeness.size)
+    return ngrams(tokens(strings, operators=code, split_case=code, places=False), likeness.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-_BATCH = 1 << 21  # bytes of text at a time: what is made of them stays in the processor's cache
+_BATCH = 1 << 18  # bytes of text at a time: what is made of them stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)

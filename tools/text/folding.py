@@ -5,14 +5,11 @@ on one letter count in Unicode's canonical order. Bytes that are no UTF-8 are se
 """
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from opencodeinstruct.tools.text.buffers import TextBuffers, batches
+from opencodeinstruct.tools.text.buffers import TextBuffers
 from opencodeinstruct.tools.text.characters import (
-    BLANK,
     CLASS_SHIFT,
-    HIDDEN,
     PAGE,
     PAGES,
     Characters,
@@ -23,14 +20,14 @@ from opencodeinstruct.tools.text.compiled import compiled, inlined
 Hashes = NDArray[np.uint64]
 
 START = np.uint64(0x243F6A8885A308D3)
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
 _CODE = np.int32((1 << CLASS_SHIFT) - 1)
 _SHIFT = np.int32(CLASS_SHIFT)
 WAITING = 32  # marks held back to be put in order; Unicode's stream-safe text has no more
 NO_CHARACTER = 0xFFFD
-_SPACE = np.int32(32)
+SPACE = np.int32(32)
 _PAGE_BITS = PAGE.bit_length() - 1
 
 
@@ -97,7 +94,7 @@ def far_slot(
 @inlined
 def with_value(hashed: np.uint64, value: np.int32) -> np.uint64:
     """`hashed` with one more character that is no mark, none waiting."""
-    return (hashed ^ np.uint64(value)) * _FACTOR
+    return (hashed ^ np.uint64(value)) * FACTOR
 
 
 @compiled
@@ -150,6 +147,15 @@ def settled(hashed: np.uint64, marks: NDArray[np.int32], waiting: int) -> np.uin
 
 
 @compiled
+def is_ascii(data: NDArray[np.uint8], begin: int, end: int) -> bool:
+    """Whether `data[begin:end]` is ASCII."""
+    seen = np.uint8(0)
+    for place in range(begin, end):
+        seen |= data[place]
+    return bool(seen < 0x80)
+
+
+@compiled
 def _mark_pages(
     data: NDArray[np.uint8],
     begins: NDArray[np.int64],
@@ -157,6 +163,8 @@ def _mark_pages(
     used: NDArray[np.bool_],
 ) -> None:
     for row in range(len(begins)):
+        if is_ascii(data, begins[row], ends[row]):
+            continue
         for place in range(begins[row], ends[row]):
             if data[place] >= 0xC2:
                 used[code_at(data, place, ends[row]) >> _PAGE_BITS] = True
@@ -174,48 +182,3 @@ def characters_of(rows: TextBuffers) -> Characters:
 def _is_any_high(rows: TextBuffers) -> bool:
     first, last = int(rows.begins.min()), int(rows.ends.max())
     return bool((rows.data[first:last] >= 0x80).any())
-
-
-@compiled
-def _hash_texts(
-    data: NDArray[np.uint8],
-    begins: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    tables: Characters,
-    hashes: Hashes,
-) -> None:
-    slots, kinds, values = tables.slots, tables.kinds, tables.values
-    marks = np.empty(WAITING, np.int32)
-    for row in range(len(begins)):
-        place, end = begins[row], ends[row]
-        hashed, waiting, gap, begun = START, 0, False, False
-        while place < end:
-            byte = data[place]
-            slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
-            place += size
-            if kinds[slot] == BLANK:
-                gap = begun
-                continue
-            if waiting == 0 and slot < 0x80:
-                hashed = with_value(with_value(hashed, _SPACE) if gap else hashed, values[slot])
-                gap, begun = False, True
-            elif kinds[slot] != HIDDEN:
-                if gap:
-                    hashed, waiting = absorb(hashed, _SPACE, tables.more, marks, waiting)
-                hashed, waiting = absorb(hashed, values[slot], tables.more, marks, waiting)
-                gap, begun = False, True
-        hashes[row] = settled(hashed, marks, waiting)
-
-
-def text_hashes(strings: pa.Array | pa.ChunkedArray) -> Hashes:
-    """One hash a row: equal for texts that are the same but for case, form and white space.
-
-    Null rows have that of the empty text.
-    """
-    hashes = np.empty(len(strings), np.uint64)
-    done = 0
-    for rows in batches(strings):
-        part = hashes[done : done + len(rows.begins)]
-        _hash_texts(rows.data, rows.begins, rows.ends, characters_of(rows), part)
-        done += len(part)
-    return hashes

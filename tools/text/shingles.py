@@ -7,8 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.compiled import compiled
-from opencodeinstruct.tools.text.folding import Hashes, mixed, text_hashes
+from opencodeinstruct.tools.text.folding import Hashes, mixed
 from opencodeinstruct.tools.text.tokens import Tokens, tokens
+from opencodeinstruct.tools.text.whole_texts import text_hashes
 
 _FACTOR = np.uint64(0xD6E8FEB86659FD93)
 

@@ -15,7 +15,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from opencodeinstruct.tools.text.buffers import TextBuffers, batches
+from opencodeinstruct.tools.text.ascii_rows import (
+    Bytes,
+    are_small,
+    bytes_of,
+    scan_ascii,
+)
+from opencodeinstruct.tools.text.buffers import batches
 from opencodeinstruct.tools.text.characters import (
     BANG,
     DIGIT,
@@ -37,10 +43,12 @@ from opencodeinstruct.tools.text.folding import (
     absorb,
     characters_of,
     far_slot,
+    is_ascii,
     mixed,
     settled,
     with_value,
 )
+from opencodeinstruct.tools.text.operators import operator_end
 
 # What a character does, by what stands before it; a set of these:
 _CLOSE = 1  # it ends the token
@@ -114,79 +122,6 @@ def _write(made: _Made, count: int, hashed: np.uint64, start: int, end: int) -> 
 
 
 @compiled
-def _are_small(data: NDArray[np.uint8], place: int, end: int) -> bool:
-    """Whether two small letters of ASCII stand at `place`."""
-    if place + 1 >= end:
-        return False
-    return bool(97 <= data[place] <= 122 and 97 <= data[place + 1] <= 122)
-
-
-@compiled
-def _is_operand(data: NDArray[np.uint8], place: int, kinds: NDArray[np.uint8]) -> bool:
-    """Whether a letter or digit is at `place`; any character beyond ASCII counts as one."""
-    byte = data[place]
-    return bool(byte >= 0x80 or byte == 95 or LOWER <= kinds[byte] <= DIGIT)
-
-
-@compiled
-def _stands_between(
-    data: NDArray[np.uint8],
-    begin: int,
-    end: int,
-    first: int,
-    last: int,
-    kinds: NDArray[np.uint8],
-) -> bool:
-    """Whether the `-`, `*` or `**` at `first:last` has operands: `a - b`, `a * b` or `a*b`."""
-    if last - first > 2 or (last - first == 2 and data[first + 1] != 42):
-        return False
-    if first == begin or last == end:
-        return False
-    if data[first] == 42 and _is_operand(data, first - 1, kinds):
-        return _is_operand(data, last, kinds)
-    if data[first - 1] != 32 or data[last] != 32 or first < begin + 2 or last > end - 2:
-        return False
-    before, after = data[first - 2], data[last + 1]
-    closes = before == 41 or before == 93 or _is_operand(data, first - 2, kinds)
-    return closes and (after == 40 or after == 91 or _is_operand(data, last + 1, kinds))
-
-
-@compiled
-def _run_end(
-    data: NDArray[np.uint8], place: int, end: int, kinds: NDArray[np.uint8]
-) -> tuple[int, bool]:
-    """Where the run of ASCII operators at `place` ends, and whether one of them always counts."""
-    strong = False
-    while place < end and data[place] < 0x80:
-        kind = kinds[data[place]]
-        if kind == BANG and place + 1 < end and data[place + 1] == 61:
-            kind = OPERATOR
-        if kind != OPERATOR and kind != WEAK:
-            break
-        strong |= kind == OPERATOR
-        place += 1
-    return place, strong
-
-
-@compiled
-def _operator_end(
-    data: NDArray[np.uint8],
-    begin: int,
-    end: int,
-    place: int,
-    size: int,
-    kinds: NDArray[np.uint8],
-) -> tuple[int, bool]:
-    """Where the operator at `place`, whose character has `size` bytes, ends; whether it counts."""
-    if size > 1:
-        return place + size, True
-    last, strong = _run_end(data, place, end, kinds)
-    if last == place:
-        return place + 1, False
-    return last, strong or _stands_between(data, begin, end, place, last, kinds)
-
-
-@compiled
 def _write_run(
     data: NDArray[np.uint8],
     begin: int,
@@ -199,7 +134,7 @@ def _write_run(
     count: int,
 ) -> tuple[int, int]:
     """Write the operators at `place` if they count; where the text goes on, and the next token."""
-    stop, counts = _operator_end(data, begin, end, place, size, tables.kinds)
+    stop, counts = operator_end(data, begin, end, place, size, tables.kinds)
     if not counts:
         return stop, count
     hashed, waiting = START, 0
@@ -245,7 +180,7 @@ def _scan_row(
         slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
         kind = kinds[slot]
         action = actions[state, kind]
-        looks = action & _LOOK and _are_small(data, place + 1, end)
+        looks = action & _LOOK and are_small(data, place + 1, end)
         action |= (_CLOSE | _OPEN) if looks else 0
         if action & _CLOSE:
             token = mixed(hashed) if waiting == 0 else settled(hashed, marks, waiting)
@@ -276,6 +211,7 @@ def _scan(
     begins: NDArray[np.int64],
     ends: NDArray[np.int64],
     tables: Characters,
+    plain: Bytes,
     rules: _Rules,
     made: _Made,
     counts: NDArray[np.int64],
@@ -284,33 +220,44 @@ def _scan(
     marks = np.empty(WAITING, np.int32)
     total = 0
     for row in range(len(begins)):
-        before = total
-        total = _scan_row(data, begins[row], ends[row], tables, rules, marks, made, before)
+        before, begin, end = total, begins[row], ends[row]
+        if is_ascii(data, begin, end):
+            total = scan_ascii(data, begin, end, plain, made.hashes, made.starts, made.ends, before)
+        else:
+            total = _scan_row(data, begin, end, tables, rules, marks, made, before)
         counts[row] = total - before
     return total
 
 
-def _tokens_of(rows: TextBuffers, rules: _Rules, counts: NDArray[np.int64]) -> _Made:
-    """The tokens of `rows`; writes the number of each row's into `counts`."""
-    room = rows.size + 1  # no token is shorter than a byte
-    made = _made(room)
-    total = _scan(rows.data, rows.begins, rows.ends, characters_of(rows), rules, made, counts)
-    return _Made(made.hashes[:total].copy(), made.starts[:total].copy(), made.ends[:total].copy())
-
-
 def tokens(
-    strings: pa.Array | pa.ChunkedArray, *, operators: bool = True, split_case: bool = True
+    strings: pa.Array | pa.ChunkedArray,
+    *,
+    operators: bool = True,
+    split_case: bool = True,
+    places: bool = True,
 ) -> Tokens:
     """The tokens of each row; a null row has none.
 
     `operators`: whether they are tokens. `split_case`: whether `getName` is two tokens; without it
-    a text in mIxEd case has those of the same text in small letters.
+    a text in mIxEd case has those of the same text in small letters. Without `places` it is not
+    said where they are: `starts` and `ends` are empty.
     """
     rules = _rules(operators=operators, split_case=split_case)
+    plain = bytes_of(operators=operators, split_case=split_case)
     offsets = np.zeros(len(strings) + 1, np.int64)
-    done, parts = 1, [_made(0)]
+    done, parts, made = 1, [_made(0)], _made(0)
     for rows in batches(strings):
-        parts.append(_tokens_of(rows, rules, offsets[done : done + len(rows.begins)]))
+        if len(made.hashes) <= rows.size:  # no token is shorter than a byte
+            made = _made(rows.size + 1)
+        counts = offsets[done : done + len(rows.begins)]
+        total = _scan(
+            rows.data, rows.begins, rows.ends, characters_of(rows), plain, rules, made, counts
+        )
+        parts.append(_kept(made, total, total if places else 0))
         done += len(rows.begins)
     hashes, starts, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Tokens(hashes, starts, ends, np.cumsum(offsets))
+
+
+def _kept(made: _Made, count: int, places: int) -> _Made:
+    return _Made(made.hashes[:count].copy(), made.starts[:places].copy(), made.ends[:places].copy())

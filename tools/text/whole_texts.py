@@ -1,0 +1,73 @@
+"""Whole texts as one hash each: equal for texts that are compared as equal."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from opencodeinstruct.tools.text.ascii_rows import Bytes, bytes_of, hash_ascii
+from opencodeinstruct.tools.text.buffers import batches
+from opencodeinstruct.tools.text.characters import BLANK, HIDDEN, Characters
+from opencodeinstruct.tools.text.compiled import compiled
+from opencodeinstruct.tools.text.folding import (
+    SPACE,
+    START,
+    WAITING,
+    Hashes,
+    absorb,
+    characters_of,
+    far_slot,
+    is_ascii,
+    settled,
+)
+
+
+@compiled
+def _hash_text(
+    data: NDArray[np.uint8], begin: int, end: int, tables: Characters, marks: NDArray[np.int32]
+) -> np.uint64:
+    slots, kinds, values, more = tables.slots, tables.kinds, tables.values, tables.more
+    place, hashed, waiting, gap, begun = begin, START, 0, False, False
+    while place < end:
+        byte = data[place]
+        slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
+        place += size
+        if kinds[slot] == BLANK:
+            gap = begun
+        elif kinds[slot] != HIDDEN:
+            if gap:
+                hashed, waiting = absorb(hashed, SPACE, more, marks, waiting)
+            hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
+            gap, begun = False, True
+    return settled(hashed, marks, waiting)
+
+
+@compiled
+def _hash_texts(
+    data: NDArray[np.uint8],
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    tables: Characters,
+    plain: Bytes,
+    hashes: Hashes,
+) -> None:
+    marks = np.empty(WAITING, np.int32)
+    for row in range(len(begins)):
+        begin, end = begins[row], ends[row]
+        if is_ascii(data, begin, end):
+            hashes[row] = hash_ascii(data, begin, end, plain)
+        else:
+            hashes[row] = _hash_text(data, begin, end, tables, marks)
+
+
+def text_hashes(strings: pa.Array | pa.ChunkedArray) -> Hashes:
+    """One hash a row: equal for texts that are the same but for case, form and white space.
+
+    Null rows have that of the empty text.
+    """
+    hashes, plain = np.empty(len(strings), np.uint64), bytes_of(operators=False, split_case=False)
+    done = 0
+    for rows in batches(strings):
+        part = hashes[done : done + len(rows.begins)]
+        _hash_texts(rows.data, rows.begins, rows.ends, characters_of(rows), plain, part)
+        done += len(part)
+    return hashes
