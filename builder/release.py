@@ -91,10 +91,9 @@ def read_release(table: pa.Table, findings: Findings) -> pa.Table:
         return _completed(regular.found, table.num_rows)
     others = np.flatnonzero(~mask)
     slow = _read_any(table.take(others), findings)
-    fast = _completed(regular.found, table.num_rows).take(np.flatnonzero(mask))
-    places = np.empty(table.num_rows, dtype=np.int64)
-    places[mask] = np.arange(fast.num_rows)
-    places[others] = fast.num_rows + np.arange(slow.num_rows)
+    places = np.arange(table.num_rows)
+    places[others] = table.num_rows + np.arange(slow.num_rows)
+    fast = _completed(regular.found, table.num_rows)
     return pa.concat_tables([fast, slow]).take(places).combine_chunks()
 
 
