@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from opencodeinstruct.tools.text.alike import Likeness, Texts
+from opencodeinstruct.tools.text.alike import Texts
 from opencodeinstruct.tools.text.banding import Banding
 from opencodeinstruct.tools.text.jaccard import jaccards
+from opencodeinstruct.tools.text.row_marks import Likeness
 
 PLANTED = 0.12
 WORDS = re.compile(r"\S+")

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from opencodeinstruct.tools.outcome import Verdicts
 from opencodeinstruct.tools.stages.dedup import DedupSettings, dedup
-from opencodeinstruct.tools.text.alike import Alike, Likeness, Texts, find_alike
+from opencodeinstruct.tools.text.alike import Alike, Texts, find_alike
 from opencodeinstruct.tools.text.banding import Banding, choose_banding
 from opencodeinstruct.tools.text.known_texts import KnownTexts, add_to_index, open_index
+from opencodeinstruct.tools.text.row_marks import Likeness
 from opencodeinstruct.tools.text.tokens import tokens
 
 LONG = (

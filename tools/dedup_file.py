@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from opencodeinstruct.builder.files import write_json, writing
 from opencodeinstruct.tools.text import alike as engine
-from opencodeinstruct.tools.text.alike import Likeness, Source, find_alike
+from opencodeinstruct.tools.text.alike import Source, find_alike
 from opencodeinstruct.tools.text.banding import choose_banding
 from opencodeinstruct.tools.text.known_texts import KnownTexts, add_to_index, open_index
+from opencodeinstruct.tools.text.row_marks import Likeness
 from opencodeinstruct.tools.text.written import Written, written_of
 from opencodeinstruct.tools.text_files import Texts, open_texts
 

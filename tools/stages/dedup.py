@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from opencodeinstruct.tools.outcome import Verdicts
-from opencodeinstruct.tools.text.alike import Alike, Likeness, Source, Texts, find_alike
+from opencodeinstruct.tools.text.alike import Alike, Source, Texts, find_alike
 from opencodeinstruct.tools.text.banding import choose_banding
+from opencodeinstruct.tools.text.row_marks import Likeness
 
 REASONS = {
     "exact_duplicate": "A kept question is the same but for case and white space.",

@@ -15,45 +15,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from opencodeinstruct.tools.text.banding import Banding
 from opencodeinstruct.tools.text.candidates import Rows, earlier, firsts, later, meeting
 from opencodeinstruct.tools.text.folding import Hashes
 from opencodeinstruct.tools.text.jaccard import jaccards
-from opencodeinstruct.tools.text.minhash import band_keys
-from opencodeinstruct.tools.text.shingles import Grams, distinct, ngrams
+from opencodeinstruct.tools.text.row_marks import Likeness, Marks, marks_of, sets_of
+from opencodeinstruct.tools.text.shingles import Grams
 from opencodeinstruct.tools.text.survivors import Links, groups, survivors
-from opencodeinstruct.tools.text.tokens import tokens
-from opencodeinstruct.tools.text.whole_texts import text_hashes
 
 Told = Callable[[str, int], None]
 """Told what is under way, and of how many more rows or pairs it is done."""
 
 _PAIRS = 1 << 17  # measured between two times that memory is given back
-
-
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """When two texts are alike: their runs of `size` tokens have a Jaccard of `threshold`.
-
-    Without `code` tokens are words only: no operators, and identifiers are cut at `_` alone.
-    """
-
-    size: int
-    threshold: float
-    banding: Banding
-    code: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Of some rows: the hash of each text, the keys of its bands, (bands, rows), if it has any.
-
-    A row that is not `present` has no text and equals none.
-    """
-
-    texts: Hashes
-    keys: Hashes
-    present: NDArray[np.bool_]
 
 
 class Source(Protocol):
@@ -64,19 +36,6 @@ class Source(Protocol):
 
     def shingles(self, likeness: Likeness, wanted: NDArray[np.bool_]) -> Iterator[Grams]:
         """The sets of the rows that `wanted` marks, some rows at a time."""
-
-
-def marks_of(strings: pa.Array, likeness: Likeness) -> Marks:
-    """The marks of `strings`; a text shorter than a shingle has no key, a null row neither."""
-    grams = grams_of(strings, likeness)
-    present = strings.is_valid().to_numpy(zero_copy_only=False).astype(np.bool_)
-    return Marks(text_hashes(strings), band_keys(grams, likeness.banding), present)
-
-
-def grams_of(strings: pa.Array, likeness: Likeness) -> Grams:
-    """The runs of tokens of each row, in order."""
-    code = likeness.code
-    return ngrams(tokens(strings, operators=code, split_case=code, places=False), likeness.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +56,7 @@ class Texts:
             chosen = wanted[done : done + len(strings)]
             done += len(strings)
             if chosen.any():
-                yield distinct(grams_of(strings.filter(pa.array(chosen)), likeness))
+                yield sets_of(strings, likeness, chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.files import write_json, writing
-from opencodeinstruct.tools.text.alike import Likeness, Marks, Texts, grams_of, marks_of
-from opencodeinstruct.tools.text.shingles import Grams, distinct
+from opencodeinstruct.tools.text.alike import Texts
+from opencodeinstruct.tools.text.row_marks import Likeness, Marks, marks_of, sets_of
+from opencodeinstruct.tools.text.shingles import Grams
 
 _FORMAT = 1  # raise it when tokens or keys are made otherwise: old indexes are then refused
 _BATCH = 2048
@@ -121,7 +122,7 @@ def add_to_index(
 
 
 def _part(strings: pa.Array, likeness: Likeness, schema: pa.Schema) -> pa.RecordBatch:
-    marks, sets = marks_of(strings, likeness), distinct(grams_of(strings, likeness))
+    marks, sets = marks_of(strings, likeness), sets_of(strings, likeness)
     keys = pa.array(np.ascontiguousarray(marks.keys.T).reshape(-1))
     return pa.record_batch(
         [

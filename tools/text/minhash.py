@@ -4,7 +4,9 @@ Equal keys in a column mean an equal band, so that two texts may be alike. Minim
 under permutations x -> a x + b, which the processor takes eight at a time.
 """
 
+from functools import cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,13 @@ from opencodeinstruct.tools.text.shingles import Grams
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 NO_KEY = np.uint64(0)
+
+
+class Permutations(NamedTuple):
+    """x -> factor x + addend, modulo 2**32, for each of a signature's minima."""
+
+    factors: NDArray[np.uint32]
+    addends: NDArray[np.uint32]
 
 
 def _drawn(what: str, count: int) -> NDArray[np.uint32]:
@@ -43,32 +52,40 @@ def _minima(
 
 
 @compiled
-def _keys(
-    hashes: Hashes,
-    offsets: NDArray[np.int64],
-    factors: NDArray[np.uint32],
-    addends: NDArray[np.uint32],
-    rows: int,
-    keys: Hashes,
+def write_keys(
+    hashes: Hashes, permutations: Permutations, least: NDArray[np.uint32], keys: Hashes, row: int
 ) -> None:
-    least = np.empty(len(factors), np.uint32)
+    """Write the keys of the bands of a row with these `hashes`; `least` is room for its minima."""
+    if len(hashes) == 0:
+        keys[:, row] = NO_KEY
+        return
+    _minima(hashes, permutations.factors, permutations.addends, least)
+    rows = len(least) // keys.shape[0]
+    for band in range(keys.shape[0]):
+        key = np.uint64(band + 1)
+        for place in range(band * rows, (band + 1) * rows):
+            key = mixed(key * _FACTOR + np.uint64(least[place]))
+        keys[band, row] = key | np.uint64(1)
+
+
+@compiled
+def _keys(
+    hashes: Hashes, offsets: NDArray[np.int64], permutations: Permutations, keys: Hashes
+) -> None:
+    least = np.empty(len(permutations.factors), np.uint32)
     for row in range(keys.shape[1]):
-        begin, end = offsets[row], offsets[row + 1]
-        if begin == end:
-            keys[:, row] = NO_KEY
-            continue
-        _minima(hashes[begin:end], factors, addends, least)
-        for band in range(keys.shape[0]):
-            key = np.uint64(band + 1)
-            for place in range(band * rows, (band + 1) * rows):
-                key = mixed(key * _FACTOR + np.uint64(least[place]))
-            keys[band, row] = key | np.uint64(1)
+        write_keys(hashes[offsets[row] : offsets[row + 1]], permutations, least, keys, row)
+
+
+@cache
+def permutations_of(banding: Banding) -> Permutations:
+    """The permutations of which a signature for `banding` is made."""
+    size = banding.bands * banding.rows
+    return Permutations(_drawn("factor", size) | np.uint32(1), _drawn("addend", size))
 
 
 def band_keys(grams: Grams, banding: Banding) -> Hashes:
     """An array of shape (bands, rows of `grams`); `NO_KEY` for a row without hashes."""
-    size = banding.bands * banding.rows
     keys = np.empty((banding.bands, len(grams.offsets) - 1), np.uint64)
-    factors, addends = _drawn("factor", size) | np.uint32(1), _drawn("addend", size)
-    _keys(grams.hashes, grams.offsets, factors, addends, banding.rows, keys)
+    _keys(grams.hashes, grams.offsets, permutations_of(banding), keys)
     return keys

@@ -23,25 +23,27 @@ class Grams:
 
 
 @compiled
-def _roll(
-    hashes: Hashes,
-    begins: NDArray[np.int64],
-    size: int,
-    offsets: NDArray[np.int64],
-    grams: Hashes,
-) -> None:
+def roll(hashes: Hashes, begin: int, end: int, size: int, grams: Hashes, place: int) -> int:
+    """Write the hash of each run of `hashes[begin:end]` from `place` on; where the next goes."""
     leaving = np.uint64(1)
     for _ in range(size):
         leaving *= _FACTOR
+    rolling = np.uint64(0)
+    for each in range(begin, end):
+        rolling = rolling * _FACTOR + hashes[each]
+        if each - begin >= size:
+            rolling -= hashes[each - size] * leaving
+        if each - begin >= size - 1:
+            grams[place] = mixed(rolling)
+            place += 1
+    return place
+
+
+@compiled
+def _roll(hashes: Hashes, begins: NDArray[np.int64], size: int, grams: Hashes) -> None:
+    place = 0
     for row in range(len(begins) - 1):
-        place, rolling = offsets[row], np.uint64(0)
-        for each in range(begins[row], begins[row + 1]):
-            rolling = rolling * _FACTOR + hashes[each]
-            if each - begins[row] >= size:
-                rolling -= hashes[each - size] * leaving
-            if each - begins[row] >= size - 1:
-                grams[place] = mixed(rolling)
-                place += 1
+        place = roll(hashes, begins[row], begins[row + 1], size, grams, place)
 
 
 def ngrams(of: Tokens, size: int) -> Grams:
@@ -52,22 +54,28 @@ def ngrams(of: Tokens, size: int) -> Grams:
     counts = np.maximum(np.diff(of.offsets) - size + 1, 0)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     grams = np.empty(int(offsets[-1]), np.uint64)
-    _roll(of.hashes, of.offsets, size, offsets, grams)
+    _roll(of.hashes, of.offsets, size, grams)
     return Grams(grams, offsets)
+
+
+@compiled
+def write_distinct(hashes: Hashes, into: Hashes, place: int) -> int:
+    """Write `hashes` sorted, each once, from `place` on; where the next goes."""
+    its = np.sort(hashes)
+    for each in range(len(its)):
+        if each == 0 or its[each] != its[each - 1]:
+            into[place] = its[each]
+            place += 1
+    return place
 
 
 @compiled
 def _distinct(hashes: Hashes, begins: NDArray[np.int64], offsets: NDArray[np.int64]) -> None:
     """Sort each row's hashes and close them up without repetition; `offsets` is written."""
-    total = 0
     offsets[0] = 0
     for row in range(len(begins) - 1):
-        its = np.sort(hashes[begins[row] : begins[row + 1]])
-        for place in range(len(its)):
-            if place == 0 or its[place] != its[place - 1]:
-                hashes[total] = its[place]
-                total += 1
-        offsets[row + 1] = total
+        its = hashes[begins[row] : begins[row + 1]]
+        offsets[row + 1] = write_distinct(its, hashes, offsets[row])
 
 
 def distinct(grams: Grams) -> Grams:

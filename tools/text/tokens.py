@@ -21,7 +21,7 @@ from opencodeinstruct.tools.text.ascii_rows import (
     bytes_of,
     scan_ascii,
 )
-from opencodeinstruct.tools.text.buffers import batches
+from opencodeinstruct.tools.text.buffers import TextBuffers, batches
 from opencodeinstruct.tools.text.characters import (
     BANG,
     DIGIT,
@@ -74,14 +74,17 @@ class Tokens:
     offsets: NDArray[np.int64]
 
 
-class _Made(NamedTuple):
+class Made(NamedTuple):
+    """Room for tokens, or tokens: see `Tokens`."""
+
     hashes: Hashes
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
 
 
-def _made(room: int) -> _Made:
-    return _Made(np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64))
+def made_of(room: int) -> Made:
+    """Room for so many tokens."""
+    return Made(np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64))
 
 
 class _Rules(NamedTuple):
@@ -89,6 +92,14 @@ class _Rules(NamedTuple):
 
     actions: NDArray[np.uint8]
     following: NDArray[np.uint8]
+
+
+class Tables(NamedTuple):
+    """All that is looked up when a row is cut."""
+
+    characters: Characters
+    plain: Bytes
+    rules: _Rules
 
 
 @cache
@@ -114,7 +125,7 @@ def _rules(*, operators: bool, split_case: bool) -> _Rules:
 
 
 @inlined
-def _write(made: _Made, count: int, hashed: np.uint64, start: int, end: int) -> int:
+def _write(made: Made, count: int, hashed: np.uint64, start: int, end: int) -> int:
     made.hashes[count] = hashed
     made.starts[count] = start
     made.ends[count] = end
@@ -130,7 +141,7 @@ def _write_run(
     size: int,
     tables: Characters,
     marks: NDArray[np.int32],
-    made: _Made,
+    made: Made,
     count: int,
 ) -> tuple[int, int]:
     """Write the operators at `place` if they count; where the text goes on, and the next token."""
@@ -167,7 +178,7 @@ def _scan_row(
     tables: Characters,
     rules: _Rules,
     marks: NDArray[np.int32],
-    made: _Made,
+    made: Made,
     count: int,
 ) -> int:
     """Write the tokens of `data[begin:end]` from place `count` on; where the next ones go."""
@@ -206,58 +217,76 @@ def _scan_row(
 
 
 @compiled
+def scan_row(
+    data: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    tables: Tables,
+    marks: NDArray[np.int32],
+    made: Made,
+    count: int,
+) -> int:
+    """Write the tokens of `data[begin:end]` from place `count` on; where the next ones go.
+
+    `marks` is room for `WAITING` marks.
+    """
+    if is_ascii(data, begin, end):
+        return scan_ascii(
+            data, begin, end, tables.plain, made.hashes, made.starts, made.ends, count
+        )
+    return _scan_row(data, begin, end, tables.characters, tables.rules, marks, made, count)
+
+
+@compiled
 def _scan(
     data: NDArray[np.uint8],
     begins: NDArray[np.int64],
     ends: NDArray[np.int64],
-    tables: Characters,
-    plain: Bytes,
-    rules: _Rules,
-    made: _Made,
+    tables: Tables,
+    made: Made,
     counts: NDArray[np.int64],
 ) -> int:
     """Write the tokens of all rows and the number of each row's; how many there are."""
     marks = np.empty(WAITING, np.int32)
     total = 0
     for row in range(len(begins)):
-        before, begin, end = total, begins[row], ends[row]
-        if is_ascii(data, begin, end):
-            total = scan_ascii(data, begin, end, plain, made.hashes, made.starts, made.ends, before)
-        else:
-            total = _scan_row(data, begin, end, tables, rules, marks, made, before)
+        before = total
+        total = scan_row(data, begins[row], ends[row], tables, marks, made, before)
         counts[row] = total - before
     return total
 
 
+def tables_of(rows: TextBuffers, *, operators: bool, split_case: bool) -> Tables:
+    """What cutting `rows` needs; the choices are those of `tokens`."""
+    return Tables(
+        characters_of(rows),
+        bytes_of(operators=operators, split_case=split_case),
+        _rules(operators=operators, split_case=split_case),
+    )
+
+
 def tokens(
-    strings: pa.Array | pa.ChunkedArray,
-    *,
-    operators: bool = True,
-    split_case: bool = True,
-    places: bool = True,
+    strings: pa.Array | pa.ChunkedArray, *, operators: bool = True, split_case: bool = True
 ) -> Tokens:
     """The tokens of each row; a null row has none.
 
     `operators`: whether they are tokens. `split_case`: whether `getName` is two tokens; without it
-    a text in mIxEd case has those of the same text in small letters. Without `places` it is not
-    said where they are: `starts` and `ends` are empty.
+    a text in mIxEd case has those of the same text in small letters.
     """
-    rules = _rules(operators=operators, split_case=split_case)
-    plain = bytes_of(operators=operators, split_case=split_case)
     offsets = np.zeros(len(strings) + 1, np.int64)
-    done, parts, made = 1, [_made(0)], _made(0)
+    done, parts, made = 1, [made_of(0)], made_of(0)
     for rows in batches(strings):
         if len(made.hashes) <= rows.size:  # no token is shorter than a byte
-            made = _made(rows.size + 1)
+            made = made_of(rows.size + 1)
+        tables = tables_of(rows, operators=operators, split_case=split_case)
         counts = offsets[done : done + len(rows.begins)]
-        total = _scan(
-            rows.data, rows.begins, rows.ends, characters_of(rows), plain, rules, made, counts
-        )
-        parts.append(_kept(made, total, total if places else 0))
+        total = _scan(rows.data, rows.begins, rows.ends, tables, made, counts)
+        parts.append(_cut(made, total))
         done += len(rows.begins)
     hashes, starts, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Tokens(hashes, starts, ends, np.cumsum(offsets))
 
 
-def _kept(made: _Made, count: int, places: int) -> _Made:
-    return _Made(made.hashes[:count].copy(), made.starts[:places].copy(), made.ends[:places].copy())
+def _cut(made: Made, count: int) -> Made:
+    """A copy of the first `count` tokens of `made`."""
+    return Made(made.hashes[:count].copy(), made.starts[:count].copy(), made.ends[:count].copy())

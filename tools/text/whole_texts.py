@@ -22,7 +22,7 @@ from opencodeinstruct.tools.text.folding import (
 
 
 @compiled
-def _hash_text(
+def _hash_any(
     data: NDArray[np.uint8], begin: int, end: int, tables: Characters, marks: NDArray[np.int32]
 ) -> np.uint64:
     slots, kinds, values, more = tables.slots, tables.kinds, tables.values, tables.more
@@ -42,6 +42,21 @@ def _hash_text(
 
 
 @compiled
+def hash_text(
+    data: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    tables: Characters,
+    plain: Bytes,
+    marks: NDArray[np.int32],
+) -> np.uint64:
+    """The hash of the text `data[begin:end]`; `marks` is room for `WAITING` marks."""
+    if is_ascii(data, begin, end):
+        return hash_ascii(data, begin, end, plain)
+    return _hash_any(data, begin, end, tables, marks)
+
+
+@compiled
 def _hash_texts(
     data: NDArray[np.uint8],
     begins: NDArray[np.int64],
@@ -52,11 +67,7 @@ def _hash_texts(
 ) -> None:
     marks = np.empty(WAITING, np.int32)
     for row in range(len(begins)):
-        begin, end = begins[row], ends[row]
-        if is_ascii(data, begin, end):
-            hashes[row] = hash_ascii(data, begin, end, plain)
-        else:
-            hashes[row] = _hash_text(data, begin, end, tables, marks)
+        hashes[row] = hash_text(data, begins[row], ends[row], tables, plain, marks)
 
 
 def text_hashes(strings: pa.Array | pa.ChunkedArray) -> Hashes:
