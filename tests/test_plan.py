@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.llm.servers import served_name
 from opencodeinstruct.tools.plan import STAGES, decided_by, fingerprints, identity
 from opencodeinstruct.tools.prompt import load_prompts
 from opencodeinstruct.tools.recipe import Recipe
@@ -92,6 +93,14 @@ def test_a_model_is_the_same_wherever_it_is_served() -> None:
     }
     assert names == {"m"}
     assert identity(ModelSettings.model_validate("/a/w.gguf")) == "w.gguf"
+
+
+@pytest.mark.parametrize("value", ["vllm:/a/b/Tiny", "vllm-offline:/c/Tiny/", "vllm:./Tiny"])
+def test_a_folder_for_vllm_counts_by_its_own_name_wherever_it_lies_and_however_it_is_run(
+    value: str,
+) -> None:
+    assert identity(ModelSettings.model_validate(value)) == "vllm:Tiny"
+    assert served_name(ModelSettings.model_validate(value)) == "Tiny"
 
 
 def test_a_file_counts_by_its_content_and_not_by_its_place(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Starting `vllm serve`, with a program of that name which serves our small endpoint."""
 
+import asyncio
 import http.client
 import os
 import signal
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from opencodeinstruct.builder.errors import Missing, ServiceError
+from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.llm.servers import Servers, served_name
 from opencodeinstruct.tools.llm.vllm_server import VllmServer
+from opencodeinstruct.tools.ports import Answer, Message, Request, Sampling
 
 ROOT = Path(__file__).parent.parent
 
@@ -93,6 +97,37 @@ def test_the_server_is_ready_when_entered_and_gone_with_its_helpers_afterwards(
     assert asked == f"serve org/model --host 127.0.0.1 --port {port}"
     assert any("weights" in what for what in told)
     wait_until_gone(folder)
+
+
+def test_a_folder_is_served_under_a_name_that_does_not_tell_where_it_lies(
+    tmp_path: Path, installed: Callable[[str], Path]
+) -> None:
+    program = installed(SERVES)
+    folder = tmp_path / "some" / "Small-Model"
+    folder.mkdir(parents=True)
+    settings = ModelSettings.model_validate(f"vllm:{folder}")
+
+    async def ask() -> Answer:
+        async with Servers([settings], log_folder=tmp_path / "logs") as servers:
+            client = await servers.client(settings)
+            request = Request("solver", (Message("user", "hello"),), Sampling(), seed=1)
+            return await client.ask(request, served_name(settings))
+
+    assert asyncio.run(ask()).text == "hello"
+    asked = (program / "asked").read_text()
+    assert f"serve {folder} --host 127.0.0.1 --served-model-name Small-Model" in asked
+    assert (tmp_path / "logs/vllm-Small-Model.log").exists()
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_started(tmp_path: Path) -> None:
+    settings = ModelSettings.model_validate(f"vllm:{tmp_path}/nowhere")
+
+    async def connect() -> None:
+        async with Servers([settings], log_folder=tmp_path) as servers:
+            await servers.client(settings)
+
+    with pytest.raises(Missing, match="nowhere is no folder of a model"):
+        asyncio.run(connect())
 
 
 def test_a_vllm_that_ends_early_is_a_service_error_with_its_last_words(

@@ -19,7 +19,7 @@ from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.builder.schema import table_of, working_schema
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
 from opencodeinstruct.tools.deduplicated import deduplicated
-from opencodeinstruct.tools.llm.model_settings import ModelSettings
+from opencodeinstruct.tools.llm.model_settings import ModelSettings, for_vllm
 from opencodeinstruct.tools.outcome import Made, Outcome, Row, Verdicts
 from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.ports import Ask, Embed, Role, Run, digest
@@ -190,6 +190,8 @@ def _with_content(spec: BaseModel) -> dict[str, Any]:
 
 def identity(model: ModelSettings) -> str:
     """What the answers of a model depend on: its name or file, not where it is served."""
+    if model.service in ("vllm", "vllm-offline"):
+        return f"vllm:{for_vllm(model)[1]}"
     return Path(model.name).name if model.name.endswith(".gguf") else model.name
 
 

@@ -42,7 +42,7 @@ class Recipe(BaseModel):
     # of the run and its folder; the file's own name where it is absent
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")
     seed: int = Field(default=0, ge=0, lt=2**31)  # of every draw and of every request
-    # `embedded`, `embedded:1.5b`, a .gguf file, `vllm:NAME`, `http://host:8000/v1#NAME`, a mapping
+    # `embedded`, a .gguf file, `vllm:NAME`, `vllm-offline:NAME`, `http://host/v1#NAME`, a mapping
     model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate("embedded"))
     # another model for some roles: generator, solver, tester, judge
     models: dict[Role, ModelSettings] = Field(default_factory=dict)

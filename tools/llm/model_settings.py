@@ -2,27 +2,36 @@
 
 embedded                   the small model that runs in this process; also embedded:1.5b
 /path/to/model.gguf        the same server with weights of your own
-vllm:Qwen/Qwen2.5-7B       `vllm serve` is started on this machine
+vllm:Qwen/Qwen2.5-7B       `vllm serve` is started on this machine; also vllm:/folder/of/a/model
+vllm-offline:Qwen/Qwen3    vLLM works in this process, without a server; also with a folder
 http://host:8000/v1#name   an endpoint of the OpenAI protocol; or a mapping with `base_url`
 [...#name, ...#name]       several endpoints of one model; or a mapping with `endpoints`
 replay:answers.jsonl       answers that `opencodeinstruct journal --export` wrote; no model at all
 """
 
 import re
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Service = Literal["embedded", "vllm", "endpoint", "replay"]
+Service = Literal["embedded", "vllm", "vllm-offline", "endpoint", "replay"]
 
 SIZES = ("0.5b", "1.5b")
 """The embedded model's sizes, in billions of parameters; the first is what `embedded` means."""
 
 FORMS = (
-    "`embedded`, `embedded:1.5b`, the path of a .gguf file, `vllm:NAME`, `replay:FILE`, "
-    "`http://host:8000/v1#NAME`, a list of those, or a mapping with base_url and name"
+    "`embedded`, `embedded:1.5b`, the path of a .gguf file, `vllm:NAME_OR_FOLDER`, "
+    "`vllm-offline:NAME_OR_FOLDER`, `replay:FILE`, `http://host:8000/v1#NAME`, "
+    "a list of those, or a mapping with base_url and name"
 )
+
+_BY_KIND: dict[str, Service] = {
+    "vllm": "vllm",
+    "vllm-offline": "vllm-offline",
+    "replay": "replay",
+}
 
 UNGUIDED = 256  # where nobody says how many requests an endpoint takes, the most that are tried
 FIRST = 32  # and with how many the search for its level begins
@@ -100,7 +109,7 @@ class ModelSettings(BaseModel):
         if self.base_url is not None or self.endpoints:
             return "endpoint"
         kind = self.name.partition(":")[0]
-        return "vllm" if kind == "vllm" else "replay" if kind == "replay" else "embedded"
+        return _BY_KIND.get(kind, "embedded")
 
     def places(self) -> tuple[EndpointSettings, ...]:
         """The endpoints that serve the model, each with its key and limit; none where it is ours.
@@ -160,6 +169,20 @@ class ModelSettings(BaseModel):
     @classmethod
     def _is_name(cls, name: str | None) -> str | None:
         return _name_of_variable(name)
+
+
+def for_vllm(settings: ModelSettings) -> tuple[str, str]:
+    """What vLLM loads, a model's name or a folder, and what the model is called.
+
+    A folder counts by its own name, so that neither journal nor columns tell where it lies. It is
+    a folder when it is one, or when it begins with `/`, `.` or `~`.
+    """
+    weights = settings.name.partition(":")[2]
+    folder = Path(weights).expanduser()
+    if not weights.startswith(("/", ".", "~")) and not folder.is_dir():
+        return weights, weights
+    folder = folder.resolve()
+    return str(folder), folder.name or weights
 
 
 def _name_of_variable(name: str | None) -> str | None:
@@ -234,6 +257,7 @@ def _of_string(text: str) -> dict[str, Any]:
 
 _NEEDS = {
     "vllm": "the name of a model, as in vllm:Qwen/Qwen2.5-7B-Instruct",
+    "vllm-offline": "the name of a model, as in vllm-offline:Qwen/Qwen2.5-7B-Instruct",
     "replay": "a file, as in replay:answers.jsonl",
 }
 
@@ -266,6 +290,6 @@ def _local_defaults(name: str) -> dict[str, Any]:
     """Defaults that differ where the model runs on this machine."""
     if name.startswith("replay:"):
         return {"max_concurrent_requests": FIRST}
-    if name.startswith("vllm:"):
+    if name.startswith(("vllm:", "vllm-offline:")):
         return {"max_concurrent_requests": 128}  # vLLM batches on its own and has no rate limit
     return {"max_concurrent_requests": 8, "request_timeout_seconds": 3600.0}

@@ -5,32 +5,42 @@ Models with the same endpoint share it, its connections and its limit of concurr
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
-from opencodeinstruct.builder.errors import ProjectError
+from opencodeinstruct.builder.errors import Missing, ProjectError
 from opencodeinstruct.tools.llm.client import ChatClient
 from opencodeinstruct.tools.llm.embedded import EmbeddedServer
 from opencodeinstruct.tools.llm.endpoint import Endpoint
 from opencodeinstruct.tools.llm.limit import Limit
-from opencodeinstruct.tools.llm.model_settings import EndpointSettings, ModelSettings
+from opencodeinstruct.tools.llm.model_settings import EndpointSettings, ModelSettings, for_vllm
 from opencodeinstruct.tools.llm.oversight import Oversight
 from opencodeinstruct.tools.llm.replay import Replay
 from opencodeinstruct.tools.llm.routing import Member
 from opencodeinstruct.tools.llm.steering import steer
-from opencodeinstruct.tools.llm.vllm_server import VllmServer
+from opencodeinstruct.tools.llm.vllm_engine import load_engine
+from opencodeinstruct.tools.llm.vllm_offline import VllmOffline
+from opencodeinstruct.tools.llm.vllm_server import VllmServer, last_words
 from opencodeinstruct.tools.llm.weights import Progress, model_name, no_progress, resolve
 
-Client = ChatClient | Replay
+Client = ChatClient | Replay | VllmOffline
+
+_Started = TypeVar("_Started")
 
 
 def served_name(settings: ModelSettings) -> str:
-    """The model's name in requests and in the journal; for weights, the file's without suffix."""
+    """The model's name in requests and in the journal.
+
+    For weights, the file's name without suffix; for a folder that vLLM loads, the folder's.
+    """
     if settings.service == "embedded":
         return model_name(settings.name)
-    return settings.name.removeprefix("vllm:") if settings.service == "vllm" else settings.name
+    if settings.service in ("vllm", "vllm-offline"):
+        return for_vllm(settings)[1]
+    return settings.name
 
 
 class Servers:
@@ -91,6 +101,11 @@ class Servers:
     async def _connect(self, settings: ModelSettings) -> Client:
         if settings.service == "replay":
             return self._started.enter_context(Replay(settings.name))
+        if settings.service == "vllm-offline":
+            engine = await self._in_thread(lambda: self._load(settings))
+            if self._oversight.stop.stopped is not None:
+                engine.stop(self._oversight.stop.stopped)
+            return engine
         places = settings.places() or (await self._started_here(settings),)
         members = [(await self._member(place, settings), place.weight) for place in places]
         client = ChatClient(settings, members, on_failure=self._oversight.meter.failed)
@@ -100,17 +115,21 @@ class Servers:
         return client
 
     async def _started_here(self, settings: ModelSettings) -> EndpointSettings:
-        starting = asyncio.ensure_future(asyncio.to_thread(self._start, settings))
+        base_url = await self._in_thread(lambda: self._start(settings))
+        most = settings.max_concurrent_requests
+        return EndpointSettings(base_url=base_url, max_concurrent_requests=most)
+
+    async def _in_thread(self, start: Callable[[], _Started]) -> _Started:
+        """What `start` returns; when nobody waits any more, its next report of progress ends it."""
+        starting = asyncio.ensure_future(asyncio.to_thread(start))
         try:
-            base_url = await asyncio.shield(starting)
+            return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            self._stop.set()  # the next report of progress ends the start
+            self._stop.set()
             await asyncio.wait([starting])
             if not starting.cancelled():
                 starting.exception()
             raise
-        most = settings.max_concurrent_requests
-        return EndpointSettings(base_url=base_url, max_concurrent_requests=most)
 
     async def _member(self, place: EndpointSettings, settings: ModelSettings) -> Member:
         """The endpoint at `place`, shared by all clients that ask it."""
@@ -154,16 +173,15 @@ class Servers:
 
     def _stop_clients(self, stopped: object) -> None:
         for client in self._clients.values():
-            if isinstance(client, ChatClient) and self._oversight.stop.stopped is not None:
+            if not isinstance(client, Replay) and self._oversight.stop.stopped is not None:
                 client.stop(self._oversight.stop.stopped)
 
     def _start(self, settings: ModelSettings) -> str:
         """Start the server of `settings`, in a thread of its own; the base URL it answers at."""
         if settings.service == "vllm":
-            name = served_name(settings)
-            log = self._log_folder / f"vllm-{name.replace('/', '--')}.log"
+            weights, name, log = self._for_vllm(settings)
             return self._started.enter_context(
-                VllmServer(name, log, progress=self._report)
+                VllmServer(weights, log, name=name, progress=self._report)
             ).base_url
         path = resolve(settings.name, progress=self._report)
         self._report(0, 0, f"loading {path.name}")
@@ -173,6 +191,26 @@ class Servers:
             context_tokens=settings.context_tokens,
         )
         return self._started.enter_context(server).base_url
+
+    def _load(self, settings: ModelSettings) -> VllmOffline:
+        """vLLM with the model of `settings` in this process, loaded."""
+        weights, name, log = self._for_vllm(settings)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        engine = VllmOffline(
+            name,
+            lambda: load_engine(weights, name, log),
+            most=settings.max_concurrent_requests,
+            on_wait=lambda: self._report(0, 0, f"loading into vLLM: {last_words(log)}"),
+        )
+        return self._started.enter_context(engine)
+
+    def _for_vllm(self, settings: ModelSettings) -> tuple[str, str, Path]:
+        """What vLLM loads, what that is called, and where its log goes."""
+        weights, name = for_vllm(settings)
+        if weights.startswith("/") and not Path(weights).is_dir():
+            raise Missing(f"{weights} is no folder of a model. Name another one, or a model.")
+        return weights, name, self._log_folder / f"vllm-{name.replace('/', '--')}.log"
 
     def _report(self, done: int, total: int, what: str) -> None:
         if self._stop.is_set():

@@ -14,11 +14,17 @@ from opencodeinstruct.builder.errors import Missing, ServiceError
 from opencodeinstruct.tools.llm.fetching import Progress, no_progress
 
 WATCH = Path(__file__).with_name("watch.py")
+NOT_INSTALLED = (
+    "vLLM is not installed. Run: pip install 'opencodeinstruct[vllm]' (needs a GPU), or "
+    "set model to the URL of a server."
+)
 LONGEST_START = 3600.0  # seconds; the first start downloads tens of gigabytes
 
 
 class VllmServer:
-    """`vllm serve NAME` at `base_url` while the context lasts; what it prints goes to `log`.
+    """`vllm serve WEIGHTS` at `base_url` while the context lasts; what it prints goes to `log`.
+
+    `weights` is a model's name or a folder; the server calls the model `name`.
 
     Entering returns when the server is ready. It raises `Missing` when there is no vLLM, and
     `ServiceError` with the log's last words when it ends early.
@@ -26,19 +32,22 @@ class VllmServer:
 
     def __init__(
         self,
-        name: str,
+        weights: str,
         log: Path,
         *,
+        name: str = "",
         progress: Progress = no_progress,
         longest_start: float = LONGEST_START,
     ) -> None:
-        self.name, self.log = name, log
+        self.weights, self.name, self.log = weights, name or weights, log
         self._progress, self._longest_start = progress, longest_start
         self._port = free_port()
         self.base_url = f"http://127.0.0.1:{self._port}/v1"
 
     def __enter__(self) -> "VllmServer":
-        command = [vllm_command(), "serve", self.name, "--host", "127.0.0.1"]
+        command = [vllm_command(), "serve", self.weights, "--host", "127.0.0.1"]
+        if self.name != self.weights:
+            command += ["--served-model-name", self.name]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C reaches us first, and we end it in order.
@@ -90,10 +99,7 @@ def vllm_command() -> str:
     beside = Path(sys.executable).parent / "vllm"
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("vllm")
     if found is None:
-        raise Missing(
-            "vLLM is not installed. Run: pip install 'opencodeinstruct[vllm]' (needs a GPU), or "
-            "set model to the URL of a server."
-        )
+        raise Missing(NOT_INSTALLED)
     return found
 
 
