@@ -21,13 +21,30 @@ from opencodeinstruct.tools.text.characters import (
     WEAK,
     characters,
 )
-from opencodeinstruct.tools.text.compiled import compiled, inlined
-from opencodeinstruct.tools.text.folding import FACTOR, SPACE, START, Hashes, mixed
+from opencodeinstruct.tools.text.compiled import compiled, inlined, load_word, trailing_zeros
+from opencodeinstruct.tools.text.folding import START, Hashes, ended, mixed, with_bytes, with_word
 from opencodeinstruct.tools.text.operators import operator_end
 
 _ASCII = 128
 _SEPARATOR, _LETTER, _CAPITAL, _DIGIT, _OPERATOR = range(5)
-_SPACE = np.uint64(SPACE)
+_WORD, _A = 8, ord("A")
+
+
+def _every(byte: int) -> np.uint64:
+    return np.uint64(byte * 0x0101010101010101)
+
+
+# Eight bytes at a time. To each, below 0x80, what is added sets its highest bit from there on.
+_TOPS = _every(0x80)
+_FROM_0, _PAST_9 = _every(0x80 - ord("0")), _every(0x80 - ord("9") - 1)
+_FROM_A, _PAST_Z = _every(0x80 - ord("A")), _every(0x80 - ord("Z") - 1)
+_FROM_SMALL_A, _PAST_SMALL_Z = _every(0x80 - ord("a")), _every(0x80 - ord("z") - 1)
+_PAST_SPACE = _every(0x80 - ord(" ") - 1)
+_SMALL = _every(0x20)  # a small letter has this bit more than its capital; digits have it as well
+_TO_SMALL = np.uint64(2)  # from the highest bit to that one
+_FIRST = np.uint64(0xFF)
+_LOWEST = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
+"""By a number of bytes: the mask of so many lowest ones."""
 
 
 class Bytes(NamedTuple):
@@ -37,6 +54,7 @@ class Bytes(NamedTuple):
     values: NDArray[np.uint64]
     blank: NDArray[np.bool_]
     kinds: NDArray[np.uint8]
+    lowest: NDArray[np.uint64]
 
 
 @cache
@@ -50,25 +68,61 @@ def bytes_of(*, operators: bool, split_case: bool) -> Bytes:
     codes[kinds == DIGIT] = _DIGIT if split_case else _LETTER
     if operators:
         codes[np.isin(kinds, (OPERATOR, WEAK, BANG))] = _OPERATOR
-    return Bytes(codes, tables.values[:_ASCII].astype(np.uint64), kinds == BLANK, kinds.copy())
+    values = tables.values[:_ASCII].astype(np.uint64)
+    return Bytes(codes, values, kinds == BLANK, kinds.copy(), _LOWEST)
+
+
+@inlined
+def _word_at(data: NDArray[np.uint8], place: int) -> np.uint64:
+    """The eight bytes from `place` on; 0 for those past the end of `data`."""
+    if place + _WORD <= len(data):
+        return load_word(data, place)
+    word = np.uint64(0)
+    for each in range(place, len(data)):
+        word |= np.uint64(data[each]) << np.uint64(_WORD * (each - place))
+    return word
+
+
+@inlined
+def _between(word: np.uint64, begins: np.uint64, past: np.uint64) -> np.uint64:
+    """The highest bit of each byte from one to another, by what is added for both."""
+    return (word + begins) & ~(word + past) & _TOPS
+
+
+@inlined
+def _run(kept: np.uint64, place: int, end: int) -> int:
+    """How many bytes from `place` have their highest bit in `kept`: 8 at most, none past `end`."""
+    return min(trailing_zeros(~kept & _TOPS) >> 3, end - place)
 
 
 @compiled
 def hash_ascii(data: NDArray[np.uint8], begin: int, end: int, plain: Bytes) -> np.uint64:
     """The hash of the whole text `data[begin:end]`, which is ASCII."""
-    values, blank = plain.values, plain.blank
-    place, hashed = begin, START
-    while place < end and blank[data[place]]:
-        place += 1
+    blank, lowest, whole, place = plain.blank, plain.lowest, START[0], begin
     while place < end:
-        while place < end and not blank[data[place]]:
-            hashed = (hashed ^ values[data[place]]) * FACTOR
+        if blank[data[place]]:
             place += 1
-        while place < end and blank[data[place]]:
-            place += 1
-        if place < end:
-            hashed = (hashed ^ _SPACE) * FACTOR
-    return mixed(hashed)
+            continue
+        hashed, first, count = START[0], place, _WORD
+        while count == _WORD:
+            word = _word_at(data, place)
+            count = _run((word + _PAST_SPACE) & _TOPS, place, end)
+            if count < _WORD and place + count < end and not blank[data[place + count]]:
+                count = _visible(data, place, end, blank)
+            small = word | _between(word, _FROM_A, _PAST_Z) >> _TO_SMALL
+            hashed = with_word(hashed, small & lowest[count]) if count else hashed
+            place += count
+        whole = with_word(whole, mixed(hashed ^ np.uint64(place - first)))
+    return mixed(whole)
+
+
+@compiled
+def _visible(data: NDArray[np.uint8], place: int, end: int, blank: NDArray[np.bool_]) -> int:
+    """How many of the eight bytes from `place` on come before a blank one or `end`."""
+    count = 0
+    while count < _WORD and place + count < end and not blank[data[place + count]]:
+        count += 1
+    return count
 
 
 @compiled
@@ -81,31 +135,53 @@ def are_small(data: NDArray[np.uint8], place: int, end: int) -> bool:
 
 @inlined
 def _word(
-    data: NDArray[np.uint8], begin: int, end: int, codes: NDArray[np.uint8], values: Hashes
-) -> tuple[np.uint64, int]:
-    """The hash of the word that begins at `begin`, and its end."""
+    data: NDArray[np.uint8], begin: int, end: int, lowest: NDArray[np.uint64]
+) -> tuple[np.uint64, int, np.uint64]:
+    """The hash of the letters and digits from `begin` on, their end, and if capitals follow one."""
+    hashed, place, count, capitals = START[0], begin, _WORD, np.uint64(0)
+    while count == _WORD:
+        word = _word_at(data, place)
+        small = word | _SMALL
+        letters = _between(small, _FROM_SMALL_A, _PAST_SMALL_Z)
+        count = _run(letters | _between(word, _FROM_0, _PAST_9), place, end)
+        hashed = with_word(hashed, small & lowest[count]) if count else hashed
+        inside = lowest[count] & ~_FIRST if place == begin else lowest[count]
+        capitals |= _between(word, _FROM_A, _PAST_Z) & inside
+        place += count
+    return mixed(hashed ^ np.uint64(place - begin)), place, capitals
+
+
+@inlined
+def _part(data: NDArray[np.uint8], begin: int, end: int, plain: Bytes) -> tuple[np.uint64, int]:
+    """The hash of the part of an identifier that begins at `begin`, and its end."""
+    codes, values = plain.codes, plain.values
     before = codes[data[begin]]
-    hashed, place = (START ^ values[data[begin]]) * FACTOR, begin + 1
+    state, place = with_bytes(START, values[data[begin]], 1), begin + 1
     while place < end:
-        byte = data[place]
-        code = codes[byte]
-        if code != _LETTER:
-            if code != _CAPITAL and code != _DIGIT:
-                break
-            if code == _CAPITAL and (before == _LETTER or are_small(data, place + 1, end)):
-                break
-        hashed = (hashed ^ values[byte]) * FACTOR
+        word = _word_at(data, place)
+        count = _run(_between(word, _FROM_SMALL_A, _PAST_SMALL_Z), place, end)
+        if count:
+            state = with_bytes(state, word & plain.lowest[count], count)
+            place += count
+            before = _LETTER
+            continue
+        code = codes[data[place]]
+        if code != _CAPITAL and code != _DIGIT:
+            break
+        if code == _CAPITAL and (before == _LETTER or are_small(data, place + 1, end)):
+            break
+        state = with_bytes(state, values[data[place]], 1)
         before = code
         place += 1
-    return mixed(hashed), place
+    return ended(state), place
 
 
 @inlined
 def _signs(data: NDArray[np.uint8], begin: int, end: int, values: Hashes) -> np.uint64:
-    hashed = START
+    state = START
     for place in range(begin, end):
-        hashed = (hashed ^ values[data[place]]) * FACTOR
-    return mixed(hashed)
+        state = with_bytes(state, values[data[place]], 1)
+    return ended(state)
 
 
 @compiled
@@ -120,7 +196,8 @@ def scan_ascii(
     count: int,
 ) -> int:
     """Write the tokens of `data[begin:end]`, which is ASCII, from place `count` on; the next."""
-    codes, values = plain.codes, plain.values
+    codes = plain.codes
+    splits = codes[_A] == _CAPITAL
     place = begin
     while place < end:
         code = codes[data[place]]
@@ -132,9 +209,11 @@ def scan_ascii(
             place, counts = operator_end(data, begin, end, place, 1, plain.kinds)
             if not counts:
                 continue
-            hashed = _signs(data, start, place, values)
+            hashed = _signs(data, start, place, plain.values)
         else:
-            hashed, place = _word(data, place, end, codes, values)
+            hashed, place, capitals = _word(data, start, end, plain.lowest)
+            if splits and capitals:
+                hashed, place = _part(data, start, end, plain)
         hashes[count] = hashed
         starts[count] = start - begin
         ends[count] = place - begin

@@ -5,9 +5,13 @@ written), so that only the first run on a machine waits for the compiler.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
+import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,3 +30,27 @@ def compiled(kernel: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:  # nowhere to keep it: it is compiled anew in each process
         made = numba.njit(nogil=True)(kernel)
     return made
+
+
+def _load_word(typing: Any, data: Any, place: Any) -> Any:
+    def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        start = builder.gep(array.data, [arguments[1]])
+        word = context.get_value_type(types.uint64).as_pointer()
+        return builder.load(builder.bitcast(start, word), align=1)
+
+    return types.uint64(data, types.int64), generated
+
+
+def _trailing_zeros(typing: Any, word: Any) -> Any:
+    def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], cgutils.false_bit)
+
+    return types.int64(types.uint64), generated
+
+
+load_word: Callable[[NDArray[np.uint8], int], np.uint64] = intrinsic(_load_word)
+"""The eight bytes of the first from the second on, the first the lowest; nothing is checked."""
+
+trailing_zeros: Callable[[np.uint64], int] = intrinsic(_trailing_zeros)
+"""How many of the lowest bits are 0; 64 of none that is set."""

@@ -19,15 +19,22 @@ from opencodeinstruct.tools.text.compiled import compiled, inlined
 
 Hashes = NDArray[np.uint64]
 
-START = np.uint64(0x243F6A8885A308D3)
-FACTOR = np.uint64(0x9E3779B97F4A7C15)
+Hashing = tuple[np.uint64, np.uint64, int]
+"""A hash under way: of all full words of eight bytes, the bytes since, how many bytes in all."""
+
+START: Hashing = (np.uint64(0x243F6A8885A308D3), np.uint64(0), 0)
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
 _CODE = np.int32((1 << CLASS_SHIFT) - 1)
 _SHIFT = np.int32(CLASS_SHIFT)
+_FULL, _BITS = 7, 64
+_HALF = np.uint64(32)
+_LOW, _SEVEN, _BYTE = np.uint64(0x7F), np.uint64(7), np.uint64(8)
+_ASCII = 128
+_HIGH = np.uint64(0x808080)  # of the three bytes of what is no ASCII
 WAITING = 32  # marks held back to be put in order; Unicode's stream-safe text has no more
 NO_CHARACTER = 0xFFFD
-SPACE = np.int32(32)
 _PAGE_BITS = PAGE.bit_length() - 1
 
 
@@ -37,6 +44,34 @@ def mixed(value: np.uint64) -> np.uint64:
     value = (value ^ (value >> _SHIFTS[0])) * _MIX[0]
     value = (value ^ (value >> _SHIFTS[1])) * _MIX[1]
     return value ^ (value >> _SHIFTS[2])
+
+
+@inlined
+def with_word(hashed: np.uint64, word: np.uint64) -> np.uint64:
+    """`hashed` with eight more bytes."""
+    hashed = (hashed ^ word) * _FACTOR
+    return hashed ^ (hashed >> _HALF)
+
+
+@inlined
+def with_bytes(state: Hashing, more: np.uint64, count: int) -> Hashing:
+    """`state` with the `count` lowest bytes of `more`, 1 to 8; the others must be 0."""
+    hashed, word, length = state
+    shift = 8 * (length & _FULL)
+    word |= more << np.uint64(shift)
+    if (length & _FULL) + count > _FULL:
+        hashed = with_word(hashed, word)
+        word = more >> np.uint64(_BITS - shift) if shift else np.uint64(0)
+    return hashed, word, length + count
+
+
+@inlined
+def ended(state: Hashing) -> np.uint64:
+    """The hash of all bytes."""
+    hashed, word, length = state
+    if length & _FULL:
+        hashed = with_word(hashed, word)
+    return mixed(hashed ^ np.uint64(length))
 
 
 @compiled
@@ -91,59 +126,65 @@ def far_slot(
     return slots[code >> _PAGE_BITS] + (code & PAGE - 1), size_of(code)
 
 
-@inlined
-def with_value(hashed: np.uint64, value: np.int32) -> np.uint64:
-    """`hashed` with one more character that is no mark, none waiting."""
-    return (hashed ^ np.uint64(value)) * FACTOR
+@compiled
+def with_value(state: Hashing, value: np.int32) -> Hashing:
+    """`state` with one more character that is no mark, none waiting.
+
+    ASCII is one byte; what is not is three, each of them above ASCII.
+    """
+    code = np.uint64(value)
+    if value < _ASCII:
+        return with_bytes(state, code, 1)
+    low, middle, high = code & _LOW, (code >> _SEVEN) & _LOW, code >> (_SEVEN + _SEVEN)
+    return with_bytes(state, low | middle << _BYTE | high << _BYTE + _BYTE | _HIGH, 3)
 
 
 @compiled
-def _released(hashed: np.uint64, marks: NDArray[np.int32], waiting: int) -> np.uint64:
+def _released(state: Hashing, marks: NDArray[np.int32], waiting: int) -> Hashing:
     for place in range(waiting):
-        hashed = with_value(hashed, marks[place] & _CODE)
-    return hashed
+        state = with_value(state, marks[place] & _CODE)
+    return state
 
 
 @compiled
 def _absorbed(
-    hashed: np.uint64, value: np.int32, marks: NDArray[np.int32], waiting: int
-) -> tuple[np.uint64, int]:
-    """`hashed` with one more value, and how many marks wait."""
+    state: Hashing, value: np.int32, marks: NDArray[np.int32], waiting: int
+) -> tuple[Hashing, int]:
+    """`state` with one more value, and how many marks wait."""
     if value <= _CODE or waiting == WAITING:
-        hashed = _released(hashed, marks, waiting)
-        return with_value(hashed, value & _CODE), 0
+        state = _released(state, marks, waiting)
+        return with_value(state, value & _CODE), 0
     place = waiting
     while place and marks[place - 1] >> _SHIFT > value >> _SHIFT:
         marks[place] = marks[place - 1]
         place -= 1
     marks[place] = value
-    return hashed, waiting + 1
+    return state, waiting + 1
 
 
 @compiled
 def absorb(
-    hashed: np.uint64,
+    state: Hashing,
     value: np.int32,
     more: NDArray[np.int32],
     marks: NDArray[np.int32],
     waiting: int,
-) -> tuple[np.uint64, int]:
-    """`hashed` with one more character, of which `value` is the table's, and how many marks wait.
+) -> tuple[Hashing, int]:
+    """`state` with one more character, of which `value` is the table's, and how many marks wait.
 
-    `marks` holds what waits; `settled` takes it in at the end. Where none waits and the character
-    is ASCII, `with_value` does the same, much faster.
+    `marks` holds what waits; `settled` takes it in at the end.
     """
     if value >= 0:
-        return _absorbed(hashed, value, marks, waiting)
+        return _absorbed(state, value, marks, waiting)
     for place in range(1 - value, 1 - value + more[-value]):
-        hashed, waiting = _absorbed(hashed, more[place], marks, waiting)
-    return hashed, waiting
+        state, waiting = _absorbed(state, more[place], marks, waiting)
+    return state, waiting
 
 
 @compiled
-def settled(hashed: np.uint64, marks: NDArray[np.int32], waiting: int) -> np.uint64:
+def settled(state: Hashing, marks: NDArray[np.int32], waiting: int) -> np.uint64:
     """The hash of all that was absorbed."""
-    return mixed(_released(hashed, marks, waiting))
+    return ended(_released(state, marks, waiting))
 
 
 @compiled

@@ -44,7 +44,6 @@ from opencodeinstruct.tools.text.folding import (
     characters_of,
     far_slot,
     is_ascii,
-    mixed,
     settled,
     with_value,
 )
@@ -159,17 +158,6 @@ def _write_run(
     return stop, _write(made, count, run, place - begin, stop - begin)
 
 
-@inlined
-def _with_small(
-    data: NDArray[np.uint8], place: int, end: int, hashed: np.uint64
-) -> tuple[np.uint64, int]:
-    """`hashed` with the small letters of ASCII that stand at `place`, and where they end."""
-    while place < end and 97 <= data[place] <= 122:
-        hashed = with_value(hashed, np.int32(data[place]))
-        place += 1
-    return hashed, place
-
-
 @compiled
 def _scan_row(
     data: NDArray[np.uint8],
@@ -194,18 +182,13 @@ def _scan_row(
         looks = action & _LOOK and are_small(data, place + 1, end)
         action |= (_CLOSE | _OPEN) if looks else 0
         if action & _CLOSE:
-            token = mixed(hashed) if waiting == 0 else settled(hashed, marks, waiting)
+            token = settled(hashed, marks, waiting)
             count = _write(made, count, token, start - begin, last - begin)
         if action & _OPEN:
             start, hashed, waiting = place, START, 0
         if action & _FOLD:
             last = place + size
-            if waiting == 0 and byte < 0x80:
-                hashed, last = _with_small(data, last, end, with_value(hashed, values[byte]))
-                kind = np.uint8(LOWER) if last > place + 1 else kind
-                size = last - place
-            else:
-                hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
+            hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
         if action & _RUN:
             place, count = _write_run(data, begin, end, place, size, tables, marks, made, count)
         else:

@@ -1,4 +1,7 @@
-"""Whole texts as one hash each: equal for texts that are compared as equal."""
+"""Whole texts as one hash each: equal for texts that are compared as equal.
+
+It is the hash of the hashes of what stands between blanks.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +12,6 @@ from opencodeinstruct.tools.text.buffers import batches
 from opencodeinstruct.tools.text.characters import BLANK, HIDDEN, Characters
 from opencodeinstruct.tools.text.compiled import compiled
 from opencodeinstruct.tools.text.folding import (
-    SPACE,
     START,
     WAITING,
     Hashes,
@@ -17,7 +19,9 @@ from opencodeinstruct.tools.text.folding import (
     characters_of,
     far_slot,
     is_ascii,
+    mixed,
     settled,
+    with_word,
 )
 
 
@@ -26,19 +30,21 @@ def _hash_any(
     data: NDArray[np.uint8], begin: int, end: int, tables: Characters, marks: NDArray[np.int32]
 ) -> np.uint64:
     slots, kinds, values, more = tables.slots, tables.kinds, tables.values, tables.more
-    place, hashed, waiting, gap, begun = begin, START, 0, False, False
+    place, whole, hashed, waiting, begun = begin, START[0], START, 0, False
     while place < end:
         byte = data[place]
         slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
         place += size
         if kinds[slot] == BLANK:
-            gap = begun
+            if begun:
+                whole = with_word(whole, settled(hashed, marks, waiting))
+            hashed, waiting, begun = START, 0, False
         elif kinds[slot] != HIDDEN:
-            if gap:
-                hashed, waiting = absorb(hashed, SPACE, more, marks, waiting)
             hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
-            gap, begun = False, True
-    return settled(hashed, marks, waiting)
+            begun = True
+    if begun:
+        whole = with_word(whole, settled(hashed, marks, waiting))
+    return mixed(whole)
 
 
 @compiled
