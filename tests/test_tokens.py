@@ -128,24 +128,33 @@ def test_a_token_cut_out_of_its_row_is_that_token(texts: list[str | None]) -> No
             assert int(found.hashes[n]) in hashes(data[start:end].decode()) or end - start == 1
 
 
-HIDDEN = "\u200b"  # as if it were not there, but the row is not ASCII any more
+ASCII = st.text(st.sampled_from([*map(chr, range(128)), *"aAbBzZ09 _+=!\n"]), max_size=40)
 
 
 @settings(max_examples=500, deadline=None)
-@given(
-    st.text(st.sampled_from([*map(chr, range(128)), *"aAbBzZ09 _-*+=!\n"]), max_size=40),
-    st.booleans(),
-    st.booleans(),
-)
-def test_a_row_of_ascii_gives_what_any_row_gives(
-    text: str, operators: bool, split_case: bool
-) -> None:
-    both = pa.array([text, f"{text}\n{HIDDEN}"])
+@given(ASCII, st.booleans(), st.booleans())
+def test_ascii_is_cut_as_any_text_is(text: str, operators: bool, split_case: bool) -> None:
+    """Separators that are no ASCII make all of a text one stretch that is not."""
+    text = text.translate(dict.fromkeys(map(ord, "-*")))  # they look at the spaces around
+    apart = {n: "\u00b7" for n in range(128) if not chr(n).isalnum() and chr(n) not in "+/%<>=!&|^"}
+    both = pa.array([text, text.translate(apart) + "\u00b7"])
     found = tokens(both, operators=operators, split_case=split_case)
     half = int(found.offsets[1])
-    for column in (found.hashes, found.starts, found.ends):
-        assert column[:half].tolist() == column[half:].tolist()
-    assert len(set(text_hashes(both).tolist())) == 1
+    assert found.hashes[:half].tolist() == found.hashes[half:].tolist()
+
+
+@settings(max_examples=300, deadline=None)
+@given(ASCII)
+def test_ascii_is_hashed_as_any_text_is(text: str) -> None:
+    other = "".join("\u00a0" if one.isspace() else one for one in text)
+    assert len(set(text_hashes(pa.array([text, other, f"{text}\u200b"])).tolist())) == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(ASCII, ASCII)
+def test_what_stands_around_changes_no_token(before: str, after: str) -> None:
+    whole = hashes(f"{before}\n\u00e9 {after}")
+    assert whole == [*hashes(f"{before}\n"), *hashes("\u00e9"), *hashes(f" {after}")]
 
 
 @settings(max_examples=200, deadline=None)

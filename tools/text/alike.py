@@ -156,11 +156,13 @@ def _marked(sources: Sequence[Source], likeness: Likeness, keys: _Keys, told: To
 
 def _proposed(keys: _Keys, bands: int, alone: Rows, told: Told) -> Rows:
     """All pairs that meet in a band; `alone` names the rows to compare, in order."""
-    pairs = np.empty(0, np.int64)
+    pairs, fresh = np.empty(0, np.int64), list[Rows]()
     for number in range(bands):
         band = keys.band(number)
         own = alone[band[alone] != 0]
-        pairs = np.union1d(pairs, meeting(band, own))
+        fresh.append(meeting(band, own))
+        if sum(map(len, fresh)) > max(len(pairs), _PAIRS) or number == bands - 1:
+            pairs, fresh = np.unique(np.concatenate([pairs, *fresh])), []
         told("band", 1)
     return pairs
 

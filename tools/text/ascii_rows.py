@@ -26,7 +26,7 @@ from opencodeinstruct.tools.text.folding import START, Hashes, ended, mixed, wit
 from opencodeinstruct.tools.text.operators import operator_end
 
 _ASCII = 128
-_SEPARATOR, _LETTER, _CAPITAL, _DIGIT, _OPERATOR = range(5)
+SEPARATOR, _LETTER, _CAPITAL, _DIGIT, _OPERATOR = range(5)
 _WORD, _A = 8, ord("A")
 
 
@@ -47,6 +47,32 @@ _LOWEST = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 """By a number of bytes: the mask of so many lowest ones."""
 
 
+Span = tuple[int, int]
+"""Where something begins and ends in the bytes of all rows."""
+
+
+class Made(NamedTuple):
+    """Room for tokens, or tokens: see `Tokens`."""
+
+    hashes: Hashes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+def made_of(room: int) -> Made:
+    """Room for so many tokens."""
+    return Made(np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64))
+
+
+@inlined
+def write(made: Made, count: int, hashed: np.uint64, start: int, end: int) -> int:
+    """Write a token to place `count`; the next place."""
+    made.hashes[count] = hashed
+    made.starts[count] = start
+    made.ends[count] = end
+    return count + 1
+
+
 class Bytes(NamedTuple):
     """By byte: what it is to the scanner, what it is compared as, if it is blank, and its kind."""
 
@@ -62,7 +88,7 @@ def bytes_of(*, operators: bool, split_case: bool) -> Bytes:
     """The tables for tokens with or without operators, and cuts at case."""
     tables = characters(np.zeros(PAGES, np.bool_))
     kinds = tables.kinds[:_ASCII]
-    codes = np.full(_ASCII, _SEPARATOR, np.uint8)
+    codes = np.full(_ASCII, SEPARATOR, np.uint8)
     codes[kinds == LOWER] = _LETTER
     codes[kinds == UPPER] = _CAPITAL if split_case else _LETTER
     codes[kinds == DIGIT] = _DIGIT if split_case else _LETTER
@@ -96,9 +122,11 @@ def _run(kept: np.uint64, place: int, end: int) -> int:
 
 
 @compiled
-def hash_ascii(data: NDArray[np.uint8], begin: int, end: int, plain: Bytes) -> np.uint64:
-    """The hash of the whole text `data[begin:end]`, which is ASCII."""
-    blank, lowest, whole, place = plain.blank, plain.lowest, START[0], begin
+def hash_ascii(
+    data: NDArray[np.uint8], begin: int, end: int, plain: Bytes, whole: np.uint64
+) -> np.uint64:
+    """`whole` with the hash of each run of `data[begin:end]`, ASCII, between blanks."""
+    blank, lowest, place = plain.blank, plain.lowest, begin
     while place < end:
         if blank[data[place]]:
             place += 1
@@ -113,7 +141,7 @@ def hash_ascii(data: NDArray[np.uint8], begin: int, end: int, plain: Bytes) -> n
             hashed = with_word(hashed, small & lowest[count]) if count else hashed
             place += count
         whole = with_word(whole, mixed(hashed ^ np.uint64(place - first)))
-    return mixed(whole)
+    return whole
 
 
 @compiled
@@ -186,22 +214,18 @@ def _signs(data: NDArray[np.uint8], begin: int, end: int, values: Hashes) -> np.
 
 @compiled
 def scan_ascii(
-    data: NDArray[np.uint8],
-    begin: int,
-    end: int,
-    plain: Bytes,
-    hashes: Hashes,
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    count: int,
+    data: NDArray[np.uint8], row: Span, part: Span, plain: Bytes, made: Made, count: int
 ) -> int:
-    """Write the tokens of `data[begin:end]`, which is ASCII, from place `count` on; the next."""
-    codes = plain.codes
-    splits = codes[_A] == _CAPITAL
-    place = begin
-    while place < end:
+    """Write the tokens of a `part` of a `row` from place `count` on; where the next ones go.
+
+    The part is ASCII, and no token that is in it goes beyond it.
+    """
+    codes, splits = plain.codes, plain.codes[_A] == _CAPITAL
+    begin, end = row
+    place = part[0]
+    while place < part[1]:
         code = codes[data[place]]
-        if code == _SEPARATOR:
+        if code == SEPARATOR:
             place += 1
             continue
         start = place
@@ -211,11 +235,8 @@ def scan_ascii(
                 continue
             hashed = _signs(data, start, place, plain.values)
         else:
-            hashed, place, capitals = _word(data, start, end, plain.lowest)
+            hashed, place, capitals = _word(data, start, part[1], plain.lowest)
             if splits and capitals:
-                hashed, place = _part(data, start, end, plain)
-        hashes[count] = hashed
-        starts[count] = start - begin
-        ends[count] = place - begin
-        count += 1
+                hashed, place = _part(data, start, part[1], plain)
+        count = write(made, count, hashed, start - begin, place - begin)
     return count

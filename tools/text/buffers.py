@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,28 @@ class TextBuffers:
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
     size: int
+
+
+def present(values: pa.Array) -> NDArray[np.bool_]:
+    """Which of `values` are not null; without pyarrow.compute or pandas, whose import is dear."""
+    if values.null_count in (0, len(values)):
+        return np.full(len(values), values.null_count == 0)
+    bits = np.unpackbits(np.frombuffer(values.buffers()[0], np.uint8), bitorder="little")
+    return bits[values.offset : values.offset + len(values)].astype(np.bool_)
+
+
+def as_arrow(values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Numbers or truth values as an Arrow array, null where not `valid`; without pandas, too."""
+    bits = None if valid is None else _bits(valid)
+    if values.dtype == np.bool_:
+        kind, data = pa.bool_(), _bits(values)
+    else:
+        kind, data = pa.from_numpy_dtype(values.dtype), pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(kind, len(values), [bits, data])
+
+
+def _bits(values: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values, bitorder="little"))
 
 
 def _offsets(strings: pa.Array) -> NDArray[np.int64]:
@@ -48,8 +71,7 @@ def text_buffers(strings: pa.Array) -> TextBuffers:
     offsets = _offsets(plain)
     begins, ends = offsets[:-1], offsets[1:]
     if plain.null_count:
-        present = plain.is_valid().to_numpy(zero_copy_only=False)
-        ends = np.where(present, ends, begins)
+        ends = np.where(present(plain), ends, begins)
     stored = plain.buffers()[2]
     data = np.frombuffer(stored, np.uint8) if stored and stored.size else np.zeros(1, np.uint8)
     return TextBuffers(data, begins, ends, int((ends - begins).sum()))

@@ -15,7 +15,7 @@ from opencodeinstruct.tools.text.characters import (
     Characters,
     characters,
 )
-from opencodeinstruct.tools.text.compiled import compiled, inlined
+from opencodeinstruct.tools.text.compiled import compiled, inlined, load_word
 
 Hashes = NDArray[np.uint64]
 
@@ -32,6 +32,7 @@ _FULL, _BITS = 7, 64
 _HALF = np.uint64(32)
 _LOW, _SEVEN, _BYTE = np.uint64(0x7F), np.uint64(7), np.uint64(8)
 _ASCII = 128
+_TOPS = np.uint64(0x8080808080808080)
 _HIGH = np.uint64(0x808080)  # of the three bytes of what is no ASCII
 WAITING = 32  # marks held back to be put in order; Unicode's stream-safe text has no more
 NO_CHARACTER = 0xFFFD
@@ -188,12 +189,13 @@ def settled(state: Hashing, marks: NDArray[np.int32], waiting: int) -> np.uint64
 
 
 @compiled
-def is_ascii(data: NDArray[np.uint8], begin: int, end: int) -> bool:
-    """Whether `data[begin:end]` is ASCII."""
-    seen = np.uint8(0)
-    for place in range(begin, end):
-        seen |= data[place]
-    return bool(seen < 0x80)
+def next_high(data: NDArray[np.uint8], place: int, end: int) -> int:
+    """Where the first byte that is not ASCII stands from `place` on; `end` where none does."""
+    while place + 8 <= end and load_word(data, place) & _TOPS == 0:
+        place += 8
+    while place < end and data[place] < _ASCII:
+        place += 1
+    return place
 
 
 @compiled
@@ -204,22 +206,16 @@ def _mark_pages(
     used: NDArray[np.bool_],
 ) -> None:
     for row in range(len(begins)):
-        if is_ascii(data, begins[row], ends[row]):
-            continue
-        for place in range(begins[row], ends[row]):
-            if data[place] >= 0xC2:
-                used[code_at(data, place, ends[row]) >> _PAGE_BITS] = True
+        end = ends[row]
+        place = next_high(data, begins[row], end)
+        while place < end:
+            code = code_at(data, place, end)
+            used[code >> _PAGE_BITS] = True
+            place = next_high(data, place + size_of(code), end)
 
 
 def characters_of(rows: TextBuffers) -> Characters:
     """The tables that `rows` need."""
     used = np.zeros(PAGES, np.bool_)
-    used[NO_CHARACTER // PAGE] = rows.size > 0 and bool(_is_any_high(rows))
-    if used.any():
-        _mark_pages(rows.data, rows.begins, rows.ends, used)
+    _mark_pages(rows.data, rows.begins, rows.ends, used)
     return characters(used)
-
-
-def _is_any_high(rows: TextBuffers) -> bool:
-    first, last = int(rows.begins.min()), int(rows.ends.max())
-    return bool((rows.data[first:last] >= 0x80).any())

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.files import write_json, writing
 from opencodeinstruct.tools.text.alike import Texts
+from opencodeinstruct.tools.text.buffers import present
 from opencodeinstruct.tools.text.row_marks import Likeness, Marks, marks_of, sets_of
 from opencodeinstruct.tools.text.shingles import Grams
 
@@ -112,9 +113,7 @@ def add_to_index(
         pq.ParquetWriter(beside, schema, compression="none") as file,
     ):
         for strings in texts.read():
-            chosen = kept[done : done + len(strings)] & strings.is_valid().to_numpy(
-                zero_copy_only=False
-            ).astype(np.bool_)
+            chosen = kept[done : done + len(strings)] & present(strings)
             done += len(strings)
             own = strings.filter(pa.array(chosen))
             if len(own):

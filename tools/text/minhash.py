@@ -43,12 +43,19 @@ def _minima(
     addends: NDArray[np.uint32],
     least: NDArray[np.uint32],
 ) -> None:
+    """Write the least value under each permutation; four hashes share one way to memory."""
     least[:] = np.uint32(0xFFFFFFFF)
-    for each in range(len(hashes)):
-        value = np.uint32(hashes[each] >> _HALF)
+    count = len(hashes)
+    for each in range(0, count, 4):
+        first = np.uint32(hashes[each] >> _HALF)
+        second = np.uint32(hashes[min(each + 1, count - 1)] >> _HALF)
+        third = np.uint32(hashes[min(each + 2, count - 1)] >> _HALF)
+        fourth = np.uint32(hashes[min(each + 3, count - 1)] >> _HALF)
         for place in range(len(least)):
-            mapped = np.uint32(np.uint32(factors[place] * value) + addends[place])
-            least[place] = min(least[place], mapped)
+            factor, addend = factors[place], addends[place]
+            one = min(np.uint32(factor * first + addend), np.uint32(factor * second + addend))
+            two = min(np.uint32(factor * third + addend), np.uint32(factor * fourth + addend))
+            least[place] = min(least[place], min(one, two))
 
 
 @compiled

@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from opencodeinstruct.tools.text.ascii_rows import Made, made_of
 from opencodeinstruct.tools.text.banding import Banding
-from opencodeinstruct.tools.text.buffers import TextBuffers, batches
+from opencodeinstruct.tools.text.buffers import TextBuffers, batches, present
 from opencodeinstruct.tools.text.compiled import compiled
 from opencodeinstruct.tools.text.folding import WAITING, Hashes
 from opencodeinstruct.tools.text.minhash import Permutations, permutations_of, write_keys
 from opencodeinstruct.tools.text.shingles import Grams, roll, write_distinct
-from opencodeinstruct.tools.text.tokens import Made, Tables, made_of, scan_row, tables_of
+from opencodeinstruct.tools.text.tokens import Tables, scan_row, tables_of
 from opencodeinstruct.tools.text.whole_texts import hash_text
 
 
@@ -141,7 +142,7 @@ def marks_of(strings: pa.Array, likeness: Likeness) -> Marks:
             *(permutations, room, texts, keys, done),
         )
         done += len(rows.begins)
-    return Marks(texts, keys, strings.is_valid().to_numpy(zero_copy_only=False).astype(np.bool_))
+    return Marks(texts, keys, present(strings))
 
 
 def sets_of(

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from opencodeinstruct.tools.text.buffers import present
 from opencodeinstruct.tools.text.compiled import compiled
 from opencodeinstruct.tools.text.folding import Hashes, mixed
 from opencodeinstruct.tools.text.tokens import Tokens, tokens
@@ -98,8 +99,9 @@ def shingles(
     but for case, form and white space; a null row has none.
     """
     grams = ngrams(tokens(strings, operators=operators, split_case=split_case), size)
-    present = strings.is_valid().to_numpy(zero_copy_only=False).astype(np.bool_)
-    short = np.flatnonzero((np.diff(grams.offsets) == 0) & present)
+    chunks = strings.chunks if isinstance(strings, pa.ChunkedArray) else [strings]
+    there = np.concatenate([np.zeros(0, np.bool_), *map(present, chunks)])
+    short = np.flatnonzero((np.diff(grams.offsets) == 0) & there)
     whole = text_hashes(strings.take(pa.array(short)))
     places = grams.offsets[short]
     counts = np.diff(grams.offsets)

@@ -16,10 +16,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.ascii_rows import (
+    SEPARATOR,
     Bytes,
+    Made,
+    Span,
     are_small,
     bytes_of,
+    made_of,
     scan_ascii,
+    write,
 )
 from opencodeinstruct.tools.text.buffers import TextBuffers, batches
 from opencodeinstruct.tools.text.characters import (
@@ -35,7 +40,7 @@ from opencodeinstruct.tools.text.characters import (
     WEAK,
     Characters,
 )
-from opencodeinstruct.tools.text.compiled import compiled, inlined
+from opencodeinstruct.tools.text.compiled import compiled
 from opencodeinstruct.tools.text.folding import (
     START,
     WAITING,
@@ -43,7 +48,7 @@ from opencodeinstruct.tools.text.folding import (
     absorb,
     characters_of,
     far_slot,
-    is_ascii,
+    next_high,
     settled,
     with_value,
 )
@@ -71,19 +76,6 @@ class Tokens:
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     offsets: NDArray[np.int64]
-
-
-class Made(NamedTuple):
-    """Room for tokens, or tokens: see `Tokens`."""
-
-    hashes: Hashes
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-
-
-def made_of(room: int) -> Made:
-    """Room for so many tokens."""
-    return Made(np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64))
 
 
 class _Rules(NamedTuple):
@@ -123,58 +115,51 @@ def _rules(*, operators: bool, split_case: bool) -> _Rules:
     return _Rules(actions, following)
 
 
-@inlined
-def _write(made: Made, count: int, hashed: np.uint64, start: int, end: int) -> int:
-    made.hashes[count] = hashed
-    made.starts[count] = start
-    made.ends[count] = end
-    return count + 1
-
-
 @compiled
 def _write_run(
     data: NDArray[np.uint8],
-    begin: int,
-    end: int,
+    row: Span,
     place: int,
     size: int,
-    tables: Characters,
+    tables: Tables,
     marks: NDArray[np.int32],
     made: Made,
     count: int,
 ) -> tuple[int, int]:
     """Write the operators at `place` if they count; where the text goes on, and the next token."""
-    stop, counts = operator_end(data, begin, end, place, size, tables.kinds)
+    slots, kinds, values, more = tables.characters
+    begin, end = row
+    stop, counts = operator_end(data, begin, end, place, size, kinds)
     if not counts:
         return stop, count
     hashed, waiting = START, 0
     if size > 1:
-        slot, _ = far_slot(data, place, end, tables.slots)
-        hashed, waiting = absorb(hashed, tables.values[slot], tables.more, marks, waiting)
+        slot, _ = far_slot(data, place, end, slots)
+        hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
     else:
         for each in range(place, stop):
             hashed = with_value(hashed, np.int32(data[each]))
     run = settled(hashed, marks, waiting)
-    return stop, _write(made, count, run, place - begin, stop - begin)
+    return stop, write(made, count, run, place - begin, stop - begin)
 
 
 @compiled
-def _scan_row(
+def _scan_any(
     data: NDArray[np.uint8],
-    begin: int,
-    end: int,
-    tables: Characters,
-    rules: _Rules,
+    row: Span,
+    part: Span,
+    tables: Tables,
     marks: NDArray[np.int32],
     made: Made,
     count: int,
 ) -> int:
-    """Write the tokens of `data[begin:end]` from place `count` on; where the next ones go."""
-    slots, kinds, values, more = tables.slots, tables.kinds, tables.values, tables.more
-    actions, following = rules.actions, rules.following
-    place, state, start, last = begin, _NONE, begin, begin
+    """As `scan_ascii`, whatever characters there are in the `part`."""
+    slots, kinds, values, more = tables.characters
+    actions, following = tables.rules
+    begin, end = row
+    place, state, start, last = part[0], _NONE, begin, begin
     hashed, waiting = START, 0
-    while place < end:
+    while place < part[1]:
         byte = data[place]
         slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
         kind = kinds[slot]
@@ -183,19 +168,19 @@ def _scan_row(
         action |= (_CLOSE | _OPEN) if looks else 0
         if action & _CLOSE:
             token = settled(hashed, marks, waiting)
-            count = _write(made, count, token, start - begin, last - begin)
+            count = write(made, count, token, start - begin, last - begin)
         if action & _OPEN:
             start, hashed, waiting = place, START, 0
         if action & _FOLD:
             last = place + size
             hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
         if action & _RUN:
-            place, count = _write_run(data, begin, end, place, size, tables, marks, made, count)
+            place, count = _write_run(data, row, place, size, tables, marks, made, count)
         else:
             place += size
         state = following[state, kind]
     if state != _NONE:
-        count = _write(made, count, settled(hashed, marks, waiting), start - begin, last - begin)
+        count = write(made, count, settled(hashed, marks, waiting), start - begin, last - begin)
     return count
 
 
@@ -211,13 +196,22 @@ def scan_row(
 ) -> int:
     """Write the tokens of `data[begin:end]` from place `count` on; where the next ones go.
 
-    `marks` is room for `WAITING` marks.
+    Between two separators it is slow only where there is more than ASCII. `marks` is room for
+    `WAITING` marks.
     """
-    if is_ascii(data, begin, end):
-        return scan_ascii(
-            data, begin, end, tables.plain, made.hashes, made.starts, made.ends, count
-        )
-    return _scan_row(data, begin, end, tables.characters, tables.rules, marks, made, count)
+    codes, row, place = tables.plain.codes, (begin, end), begin
+    while place < end:
+        high = next_high(data, place, end)
+        upto = high
+        while place < upto < end and codes[data[upto - 1]] != SEPARATOR:
+            upto -= 1
+        count = scan_ascii(data, row, (place, upto), tables.plain, made, count)
+        place = high
+        while place < end and (data[place] >= 0x80 or codes[data[place]] != SEPARATOR):
+            place += 1
+        if upto < place:
+            count = _scan_any(data, row, (upto, place), tables, marks, made, count)
+    return count
 
 
 @compiled

@@ -18,8 +18,8 @@ from opencodeinstruct.tools.text.folding import (
     absorb,
     characters_of,
     far_slot,
-    is_ascii,
     mixed,
+    next_high,
     settled,
     with_word,
 )
@@ -27,10 +27,16 @@ from opencodeinstruct.tools.text.folding import (
 
 @compiled
 def _hash_any(
-    data: NDArray[np.uint8], begin: int, end: int, tables: Characters, marks: NDArray[np.int32]
+    data: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    tables: Characters,
+    marks: NDArray[np.int32],
+    whole: np.uint64,
 ) -> np.uint64:
+    """As `hash_ascii`, whatever characters there are."""
     slots, kinds, values, more = tables.slots, tables.kinds, tables.values, tables.more
-    place, whole, hashed, waiting, begun = begin, START[0], START, 0, False
+    place, hashed, waiting, begun = begin, START, 0, False
     while place < end:
         byte = data[place]
         slot, size = (np.int64(byte), 1) if byte < 0x80 else far_slot(data, place, end, slots)
@@ -42,9 +48,7 @@ def _hash_any(
         elif kinds[slot] != HIDDEN:
             hashed, waiting = absorb(hashed, values[slot], more, marks, waiting)
             begun = True
-    if begun:
-        whole = with_word(whole, settled(hashed, marks, waiting))
-    return mixed(whole)
+    return with_word(whole, settled(hashed, marks, waiting)) if begun else whole
 
 
 @compiled
@@ -56,10 +60,22 @@ def hash_text(
     plain: Bytes,
     marks: NDArray[np.int32],
 ) -> np.uint64:
-    """The hash of the text `data[begin:end]`; `marks` is room for `WAITING` marks."""
-    if is_ascii(data, begin, end):
-        return hash_ascii(data, begin, end, plain)
-    return _hash_any(data, begin, end, tables, marks)
+    """The hash of the text `data[begin:end]`; `marks` is room for `WAITING` marks.
+
+    Between two blanks it is slow only where there is more than ASCII.
+    """
+    blank, whole, place = plain.blank, START[0], begin
+    while place < end:
+        high = next_high(data, place, end)
+        upto = high
+        while place < upto < end and not blank[data[upto - 1]]:
+            upto -= 1
+        whole = hash_ascii(data, place, upto, plain, whole)
+        place = high
+        while place < end and (data[place] >= 0x80 or not blank[data[place]]):
+            place += 1
+        whole = _hash_any(data, upto, place, tables, marks, whole)
+    return mixed(whole)
 
 
 @compiled

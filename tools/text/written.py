@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.alike import Alike
+from opencodeinstruct.tools.text.buffers import as_arrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,20 @@ def written_of(found: Alike, rows: int, blank: Sequence[int]) -> Written:
     real = np.ones(rows, np.bool_)
     real[list(blank)] = False
     lost = np.flatnonzero(~stays)
-    others = pa.array(kept[lost], mask=kept[lost] < 0)
+    others = as_arrow(kept[lost], kept[lost] >= 0)
     similarity = found.similarity[before:][lost]
     equal = (found.exact[before:] - before != own)[lost] & (similarity == 1)
     many = np.flatnonzero(sizes > 1)
     many = many[np.lexsort((first[many], -sizes[many]))]
     return Written(
-        pa.table({"row": own[real], "group": group[real], "kept": stays[real]}),
-        pa.table({"row": lost, "repeats": others, "similarity": similarity}),
+        pa.table(
+            {
+                "row": as_arrow(own[real]),
+                "group": as_arrow(group[real]),
+                "kept": as_arrow(stays[real]),
+            }
+        ),
+        pa.table({"row": as_arrow(lost), "repeats": others, "similarity": as_arrow(similarity)}),
         stays,
         exact=int(equal.sum()),
         near=int(len(lost) - equal.sum()),
