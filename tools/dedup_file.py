@@ -82,7 +82,7 @@ def dedup_file(job: DedupJob, told: Callable[[str, int], None]) -> DedupReport:
         report = _report(written, texts, likeness)
         _write(job, written, report)
         if job.index is not None:
-            add_to_index(job.index, texts.digest, own, written.stays, likeness)
+            add_to_index(job.index, texts.digest(), own, written.stays, likeness)
     return report
 
 
@@ -90,7 +90,7 @@ def _known(job: DedupJob, texts: Texts, scratch: Path) -> Iterator[Source]:
     if job.against is not None:
         yield engine.Texts(open_texts(job.against, job.field, scratch).read)
     if job.index is not None:
-        yield KnownTexts(job.index, without=texts.digest)
+        yield KnownTexts(job.index, without=texts.digest())
 
 
 def _report(written: Written, texts: Texts, likeness: Likeness) -> DedupReport:

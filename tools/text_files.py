@@ -5,14 +5,17 @@ A line or value that holds no text is a row without one: it is counted, and cost
 
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from hashlib import blake2b
+from functools import partial
+from hashlib import blake2b, file_digest
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import mkstemp
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.ipc
@@ -21,6 +24,7 @@ import pyarrow.parquet as pq
 from opencodeinstruct.builder.errors import ProjectError
 
 _BATCH = 4 << 20  # bytes of text at a time
+_SMALL = 256 << 20  # bytes of text that are kept in memory
 _ROWS = 4096  # rows at a time, however short
 _SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz")
 BLANK = "blank line"
@@ -46,12 +50,13 @@ class Texts:
 
     `read` gives them in order, some rows at a time, null where a row has none; as often as wanted.
     Row r of JSONL is its line r, counted from 0; blank lines, which `faults.blank` lists, too.
+    `digest` is a hash of the files and the name, which takes a while.
     """
 
     read: Callable[[], Iterator[pa.Array]]
     rows: int
     faults: Faults
-    digest: str
+    digest: Callable[[], str]
 
 
 def open_texts(path: Path, name: str, scratch: Path) -> Texts:
@@ -62,16 +67,44 @@ def open_texts(path: Path, name: str, scratch: Path) -> Texts:
     if not path.exists():
         raise ProjectError(f"{path}: is not there. Correct the path.")
     parts = [_open_file(each, name, scratch) for each in _files(path)]
-    faults, rows, digest = Faults(), 0, blake2b(name.encode(), digest_size=8)
+    faults, rows = Faults(), 0
     for part in parts:
         for reason, count in part.faults.counts.items():
             faults.add(reason, part.faults.first[reason], count)
         faults.blank += [rows + line for line in part.faults.blank]
         rows += part.rows
-        digest.update(part.digest.encode())
+
+    def digest() -> str:
+        whole = "".join([name, *(part.digest() for part in parts)])
+        return blake2b(whole.encode(), digest_size=8).hexdigest()
+
     return Texts(
-        lambda: chain.from_iterable(part.read() for part in parts), rows, faults, digest.hexdigest()
+        _kept(lambda: chain.from_iterable(part.read() for part in parts)), rows, faults, digest
     )
+
+
+def _kept(read: Callable[[], Iterator[pa.Array]]) -> Callable[[], Iterator[pa.Array]]:
+    """`read`, but what is small as a whole stays in memory when it was read once."""
+    kept: list[pa.Array] = []
+    complete = False
+
+    def again() -> Iterator[pa.Array]:
+        nonlocal complete
+        if complete:
+            yield from kept
+            return
+        kept.clear()
+        size = 0
+        for strings in read():
+            size += strings.nbytes
+            if size <= _SMALL:
+                kept.append(strings)
+            else:
+                kept.clear()
+            yield strings
+        complete = size <= _SMALL
+
+    return again
 
 
 def _files(path: Path) -> list[Path]:
@@ -87,23 +120,19 @@ def _open_file(path: Path, name: str, scratch: Path) -> Texts:
     try:
         with path.open("rb") as file:
             start = file.read(4)
-            digest = _digest(file)
         if start == b"PAR1" or (start and path.suffix == ".parquet"):
-            return _open_parquet(path, name, digest)
+            return _open_parquet(path, name)
         with gzip.open(path) if start[:2] == b"\x1f\x8b" else path.open("rb") as file:
-            return _spooled(path, file, name, scratch / f"{digest}.arrow", digest)
+            return _spooled(path, file, name, scratch)
     except (OSError, pa.ArrowException) as error:
         said = (getattr(error, "strerror", None) or str(error)).split("\n")[0]
         raise ProjectError(f"{path}: cannot be read ({said}).") from error
 
 
-def _digest(file: BinaryIO) -> str:
-    """A hash of the whole of `file`."""
-    file.seek(0)
-    total = blake2b(digest_size=8)
-    while block := file.read(1 << 20):
-        total.update(block)
-    return total.hexdigest()
+def _digest(path: Path) -> str:
+    """A hash of the whole of the file `path`."""
+    with path.open("rb") as file:
+        return file_digest(file, partial(blake2b, digest_size=8)).hexdigest()
 
 
 def _no_field(path: Path, name: str, present: list[str]) -> ProjectError:
@@ -128,7 +157,7 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _open_parquet(path: Path, name: str, digest: str) -> Texts:
+def _open_parquet(path: Path, name: str) -> Texts:
     faults = Faults()
     with pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -139,7 +168,7 @@ def _open_parquet(path: Path, name: str, digest: str) -> Texts:
             raise ProjectError(f"{path}: {name!r} holds {kind}, not text. Give another field.")
         at_once = _rows_at_once(file, schema.names.index(name))
     read = lambda: _parquet(path, name, at_once)  # noqa: E731
-    return Texts(read, rows, faults, digest)
+    return Texts(read, rows, faults, partial(_digest, path))
 
 
 def _rows_at_once(file: pq.ParquetFile, column: int) -> int:
@@ -219,15 +248,17 @@ class _Lines:
             )
 
 
-def _spooled(path: Path, file: Any, name: str, stored: Path, digest: str) -> Texts:
-    """The texts of the JSONL in `file`, as Arrow's stream in the file `stored`."""
+def _spooled(path: Path, file: Any, name: str, scratch: Path) -> Texts:
+    """The texts of the JSONL in `file`, as Arrow's stream in a file in `scratch`."""
     lines = _Lines(path, name)
+    handle, stored = mkstemp(".arrow", dir=scratch)
+    os.close(handle)
     schema = pa.schema([("text", pa.large_binary())])
-    with pa.OSFile(str(stored), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
+    with pa.OSFile(stored, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for texts in _batched(_texts(lines, file)):
             stream.write_batch(pa.record_batch([pa.array(texts, pa.large_binary())], schema))
     lines.check()
-    return Texts(lambda: _stream(stored), lines.number, lines.faults, digest)
+    return Texts(lambda: _stream(stored), lines.number, lines.faults, partial(_digest, path))
 
 
 def _texts(lines: _Lines, file: Any) -> Iterator[bytes | None]:
@@ -251,7 +282,7 @@ def _batched(texts: Iterator[bytes | None]) -> Iterator[list[bytes | None]]:
         yield part
 
 
-def _stream(stored: Path) -> Iterator[pa.Array]:
-    with pa.OSFile(str(stored)) as source, pa.ipc.open_stream(source) as stream:
+def _stream(stored: str) -> Iterator[pa.Array]:
+    with pa.OSFile(stored) as source, pa.ipc.open_stream(source) as stream:
         for batch in stream:
             yield batch.column(0)
