@@ -28,7 +28,6 @@ from benchmarks.machine import machine_facts
 from benchmarks.measure import descendants, memory_of
 from opencodeinstruct.builder.row_groups import parquet_writer
 from opencodeinstruct.builder.shards import write_shards
-from opencodeinstruct.tools import import_release as importing
 from opencodeinstruct.tools.import_release import find_release, import_release
 from opencodeinstruct.tools.stages.append import append
 from opencodeinstruct.tools.stages.build import BuildSettings
@@ -59,7 +58,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as name:
         place = Path(name)
         release = options.release or _generated(place / "release", options.rows)
-        importing.UNIT_BYTES = min(importing.UNIT_BYTES, find_release(str(release)).bytes // 2)
         figures = {**_import(release, place), **_write(place), **_download(place)}
         figures |= _republish(place, options.rows // 100)
     for key, value in figures.items():

@@ -10,11 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from opencodeinstruct.builder.errors import ServiceError
-from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Made, Outcome, Row, Verdicts
+from opencodeinstruct.tools.outcome import (
+    Deferred,
+    Dropped,
+    Kept,
+    Made,
+    Outcome,
+    ReadColumns,
+    Row,
+    Verdicts,
+)
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolder
 from opencodeinstruct.tools.runner import drive
 from opencodeinstruct.tools.steps import (
     Columns,
+    Compared,
     EachRow,
     OnOutcome,
     Pace,
@@ -84,7 +94,7 @@ def each_row(plan: Plan, at_once: int = 3) -> EachRow:
     return EachRow(work, at_once)
 
 
-def columns(plan: Plan, *, whole: bool) -> Columns:
+def columns(plan: Plan, *, whole: bool) -> Columns | Compared:
     def decide(table: pa.Table) -> Verdicts:
         numbers = [int(own) for own in table["id"].to_pylist()]
         reasons = [None if plan[number] == "kept" else f"bad_{number % 2}" for number in numbers]
@@ -94,7 +104,13 @@ def columns(plan: Plan, *, whole: bool) -> Columns:
             {"output": pa.array([f"column {number}" for number in numbers], pa.string())},
         )
 
-    return Columns(decide, whole)
+    def compare(read: ReadColumns) -> Verdicts:
+        assert all(table.column_names == ["input"] for table in read(["input"]))
+        return decide(
+            pa.concat_tables([pa.table({"id": pa.array([], pa.string())}), *read(["id"])])
+        )
+
+    return Compared(compare) if whole else Columns(decide)
 
 
 def population(plan: Plan) -> Population:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opencodeinstruct.tools.outcome import Verdicts
+from opencodeinstruct.tools.outcome import Verdicts, columns_in
 from opencodeinstruct.tools.stages.dedup import DedupSettings, dedup
 from opencodeinstruct.tools.text.alike import Alike, Texts, find_alike
 from opencodeinstruct.tools.text.banding import Banding, choose_banding
@@ -27,7 +27,7 @@ SURE = Banding(128, 1)  # so many bands of one row that nothing at 0.7 is missed
 
 
 def verdicts(table: pa.Table, **changes: object) -> Verdicts:
-    return dedup(table, DedupSettings.model_validate(changes))
+    return dedup(columns_in(table), DedupSettings.model_validate(changes))
 
 
 def reasons(texts: Sequence[str | None], **changes: object) -> list[str | None]:
@@ -291,7 +291,7 @@ def test_texts_known_before_stay_and_drop_what_repeats_them(tmp_path: Path) -> N
     add_to_index(tmp_path, "old", old, np.array([True, True, True]), like)
     table = pa.table({"input": ["New", LONG.replace("tour", "trip"), "OLD"]})
     for known in (old, KnownTexts(tmp_path)):
-        found = dedup(table, DedupSettings(), [known])
+        found = dedup(columns_in(table), DedupSettings(), [known])
         assert found.reasons.to_pylist() == [None, "known_duplicate", "known_duplicate"]
     itself = KnownTexts(tmp_path, without="old")
-    assert dedup(table, DedupSettings(), [itself]).reasons.null_count == 3
+    assert dedup(columns_in(table), DedupSettings(), [itself]).reasons.null_count == 3

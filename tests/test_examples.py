@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
-from opencodeinstruct.tools.outcome import Kept
+from opencodeinstruct.tools.outcome import Kept, columns_in
 from opencodeinstruct.tools.sources.read import read_seeds
 from opencodeinstruct.tools.stages.clean import CleanSettings, clean
 from opencodeinstruct.tools.stages.decontaminate import (
@@ -86,7 +86,7 @@ def test_none_is_unclean_alike_or_near_a_benchmark() -> None:
         }
     )
     assert clean(table, CleanSettings()).reasons.null_count == 25
-    assert dedup(table, DedupSettings(threshold=0.2)).reasons.null_count == 25
+    assert dedup(columns_in(table), DedupSettings(threshold=0.2)).reasons.null_count == 25
     strict = DecontaminateSettings(ngram_words=8, containment=0.5, evidence=5)
     scales = survey([table], index_benchmarks([load_benchmark("humaneval")]), strict)
     verdicts = decontaminate(table, scales, strict)

@@ -8,6 +8,7 @@ import pytest
 
 from opencodeinstruct.builder.errors import Missing
 from opencodeinstruct.tools.deduplicated import deduplicated
+from opencodeinstruct.tools.outcome import columns_in
 from opencodeinstruct.tools.stages.dedup import DedupSettings, dedup
 from opencodeinstruct.tools.text.shingles import shingles
 from opencodeinstruct.tools.text_dedup import text_dedup_clusters
@@ -49,7 +50,7 @@ def test_clusters_differ_only_where_it_does_not_measure_or_misses() -> None:
     texts = corpus()
     found = text_dedup_clusters(pa.array(texts), ngram=5, num_perm=128, threshold=0.7)
     table = pa.table({"input": texts, "near_group": pa.nulls(len(texts), pa.string())})
-    columns = dedup(table, DedupSettings()).columns
+    columns = dedup(columns_in(table), DedupSettings()).columns
     assert columns is not None
     ours = columns["near_group"].to_pylist()
     grams = shingles(table["input"], 5)
@@ -83,7 +84,7 @@ def test_a_recipe_can_have_text_dedup_decide() -> None:
             "near_group": pa.nulls(len(texts), pa.string()),
         }
     )
-    found = deduplicated(table, DedupSettings(engine="text-dedup"))
+    found = deduplicated(columns_in(table), DedupSettings(engine="text-dedup"))
     reasons = found.reasons.to_pylist()
     assert reasons.count("near_duplicate") > 3
     assert found.columns is not None
@@ -99,4 +100,4 @@ def test_a_recipe_can_have_text_dedup_decide() -> None:
 def test_without_the_extra_the_error_says_how_to_get_it() -> None:
     table = pa.table({"input": ["a"]})
     with pytest.raises(Missing, match="pip install 'opencodeinstruct"):
-        deduplicated(table, DedupSettings(engine="text-dedup"))
+        deduplicated(columns_in(table), DedupSettings(engine="text-dedup"))

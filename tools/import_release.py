@@ -35,9 +35,9 @@ from opencodeinstruct.dataset_card.stats import Size, Stats, count_rows, count_s
 from opencodeinstruct.tools.hub.snapshot import RemoteFile, Snapshot, fetch_file, open_snapshot
 from opencodeinstruct.tools.stages.build import BuildReport, BuildSettings, describe
 
-VERSION = 1
+VERSION = 2
 UNIT_BYTES = 640 << 20
-"""Of Parquet, in whole files: about 450,000 rows of the published release."""
+"""The most that a unit has, about, in whole files: some 450,000 rows of the published release."""
 
 BATCH_ROWS = 8192
 _PDEATHSIG = 1
@@ -167,11 +167,17 @@ def _claim(staging: Path, source: Source) -> None:
 
 
 def _units(source: Source, staging: Path) -> list[_Unit]:
+    """The files of `source`, in order, as units of about equal size: two even of a small one."""
+    whole = sum(file.bytes for file in source.files)
+    count = min(len(source.files), max(2, -(-whole // UNIT_BYTES)))
     groups: list[list[RemoteFile]] = [[]]
-    for file in source.files:
-        if sum(one.bytes for one in groups[-1]) >= UNIT_BYTES:
+    done = 0
+    for number, file in enumerate(source.files):
+        full = done * count >= whole * len(groups)
+        if groups[-1] and (full or count - len(groups) == len(source.files) - number):
             groups.append([])
         groups[-1].append(file)
+        done += file.bytes
     return [_Unit(number, source, tuple(group), staging) for number, group in enumerate(groups)]
 
 

@@ -3,6 +3,7 @@
 Every row that enters a stage leaves it as exactly one of these, so counts add up to the input.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,19 @@ class Made:
     note: str = ""
 
 
+ReadColumns = Callable[[Sequence[str]], Iterator[pa.Table]]
+"""All rows in order, some at a time, each time from the first on; of the columns asked for."""
+
+
+def columns_in(table: pa.Table) -> ReadColumns:
+    """Reads the columns that `table` has of those asked for."""
+
+    def read(names: Sequence[str]) -> Iterator[pa.Table]:
+        yield table.select([name for name in names if name in table.column_names])
+
+    return read
+
+
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """A column stage's decision about a batch of n rows.
@@ -59,3 +73,11 @@ class Verdicts:
     reasons: pa.Array
     evidence: pa.Array | None = None
     columns: dict[str, pa.Array] | None = None
+
+    def slice(self, start: int, count: int) -> "Verdicts":
+        """The decisions about `count` rows from `start` on."""
+        return Verdicts(
+            self.reasons.slice(start, count),
+            None if self.evidence is None else self.evidence.slice(start, count),
+            {name: values.slice(start, count) for name, values in (self.columns or {}).items()},
+        )

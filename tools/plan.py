@@ -40,6 +40,7 @@ from opencodeinstruct.tools.stages.screen import Decide
 from opencodeinstruct.tools.stages.testgen import testgen
 from opencodeinstruct.tools.steps import (
     Columns,
+    Compared,
     EachRow,
     Further,
     Population,
@@ -200,8 +201,8 @@ def _works(recipe: Recipe, services: Services) -> dict[str, Work]:
         "seeds": Source(partial(_seeds, recipe)),
         "instruct": _asking("instruct", partial(instruct, topics=recipe.topics), recipe, services),
         "evolve": Population(partial(_evolve, recipe, services)),
-        "clean": Columns(partial(clean, settings=recipe.clean), whole=False),
-        "dedup": Columns(partial(deduplicated, settings=recipe.dedup), whole=True),
+        "clean": Columns(partial(clean, settings=recipe.clean)),
+        "dedup": Compared(partial(deduplicated, settings=recipe.dedup)),
         "decontaminate": replace(
             _decontaminator(recipe, with_dropped=True), then=_paraphrases(recipe, services)
         ),

@@ -104,9 +104,9 @@ class StageFolder:
         }
         return self.read(self.part(number)).num_rows, dropped
 
-    def read(self, path: Path) -> pa.Table:
-        """The table of one of the stage's files, all of it."""
-        return read_table(path, remove=self.path)
+    def read(self, path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+        """The table of one of the stage's files, all of it or some of its columns."""
+        return read_table(path, columns, remove=self.path)
 
     def finish(self, parts: int, counts: StageCounts, fingerprint: str) -> None:
         """Write the manifest: afterwards the stage is complete."""
@@ -183,10 +183,12 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, beside, compression="zstd")
 
 
-def read_table(path: Path, *, remove: Path | None = None) -> pa.Table:
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, *, remove: Path | None = None
+) -> pa.Table:
     """The table at `path`; a damaged file is an error that says to delete `remove`, its folder."""
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, columns=columns and list(columns))
     except (OSError, pa.ArrowException) as error:
         raise damaged(path, error, remove=remove or path.parent) from error
 

@@ -7,7 +7,7 @@ the concurrency and however often the run was killed.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from opencodeinstruct.builder.errors import Missing, RunFolderError
 from opencodeinstruct.builder.schema import working_schema
-from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row
+from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Outcome, Row, Verdicts
 from opencodeinstruct.tools.run_folder import RunFolder, StageCounts, StageFolder, read_table
 from opencodeinstruct.tools.stages.asking import settle
 from opencodeinstruct.tools.steps import (
     Columns,
+    Compared,
     EachRow,
     Further,
     Pace,
@@ -72,11 +73,8 @@ async def run_stage(
             counts, parts = await _run_rows(step.work, stage, _inputs(before), teller)
         case Population():
             counts, parts = await _run_population(step.work, stage, _inputs(before), teller)
-        case Columns():
+        case Columns() | Compared() | Surveyed():
             counts, parts = await _run_columns(step.work, stage, _inputs(before), teller)
-        case Surveyed():
-            surveyed, then = _surveyed(step.work, _inputs(before)), step.work.then
-            counts, parts = await _run_columns(surveyed, stage, _inputs(before), teller, then)
     if not counts.deferred:
         stage.finish(parts, counts, step.fingerprint)
     return counts
@@ -233,7 +231,38 @@ async def _run_population(
     return replace(counts, note=made.note), parts
 
 
-def _surveyed(work: Surveyed, before: StageFolder) -> Columns:
+_Decide = Callable[[pa.Table], Verdicts]
+"""Decides about the next part."""
+
+
+def _decider(work: Columns | Compared | Surveyed, before: StageFolder) -> _Decide:
+    match work:
+        case Columns():
+            return work.decide
+        case Compared():
+            return _compared(work, before)
+        case Surveyed():
+            return _surveyed(work, before)
+
+
+def _compared(work: Compared, before: StageFolder) -> _Decide:
+    parts = before.parts()
+
+    def read(columns: Sequence[str]) -> Iterator[pa.Table]:
+        return (before.read(path, columns) for path in parts)
+
+    verdicts = work.decide(read)
+    done = 0
+
+    def decide(table: pa.Table) -> Verdicts:
+        nonlocal done
+        done += table.num_rows
+        return verdicts.slice(done - table.num_rows, table.num_rows)
+
+    return decide
+
+
+def _surveyed(work: Surveyed, before: StageFolder) -> _Decide:
     parts = before.parts()
 
     def kept() -> Iterator[pa.Table]:
@@ -243,29 +272,20 @@ def _surveyed(work: Surveyed, before: StageFolder) -> Columns:
         paths = [before.rejects(number) for number in range(len(parts))]
         return (before.read(path) for path in paths)
 
-    return Columns(work.survey(kept, dropped), whole=False)
+    return work.survey(kept, dropped)
 
 
 async def _run_columns(
-    work: Columns,
-    stage: StageFolder,
-    before: StageFolder,
-    teller: _Teller,
-    then: Further | None = None,
+    work: Columns | Compared | Surveyed, stage: StageFolder, before: StageFolder, teller: _Teller
 ) -> tuple[StageCounts, int]:
     parts = before.parts()
+    then = work.then if isinstance(work, Surveyed) else None
     teller.watch.started(teller.stage, before.counts().kept)
+    decide = _decider(work, before)
     tally: Counter[str] = Counter()
     deferred = 0
-    tables = [read_table(path) for path in parts] if work.whole else []
-    whole = _decided(work, pa.concat_tables(tables)) if tables else []
-    start = 0
     for number, path in enumerate(parts):
-        if work.whole:
-            outcomes = whole[start : start + tables[number].num_rows]
-            start += tables[number].num_rows
-        else:
-            outcomes = _decided(work, read_table(path))
+        outcomes = _decided(decide, read_table(path))
         if then is not None:
             outcomes = await _further(then, outcomes, teller)
         for outcome in outcomes:
@@ -296,8 +316,8 @@ async def _further(then: Further, outcomes: Sequence[Outcome], teller: _Teller) 
     return [next(following) if isinstance(was, Kept) else was for was in outcomes]
 
 
-def _decided(work: Columns, table: pa.Table) -> list[Outcome]:
-    verdicts = work.decide(table)
+def _decided(decide: _Decide, table: pa.Table) -> list[Outcome]:
+    verdicts = decide(table)
     for name, column in (verdicts.columns or {}).items():
         table = table.set_column(
             table.schema.get_field_index(name), working_schema().field(name), column

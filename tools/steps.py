@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from opencodeinstruct.tools.outcome import Made, Outcome, Row, Verdicts
+from opencodeinstruct.tools.outcome import Made, Outcome, ReadColumns, Row, Verdicts
 from opencodeinstruct.tools.stop import Stop
 
 OnOutcome = Callable[[Outcome], None]
@@ -35,14 +35,20 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A column stage, part by part, or over the whole table where rows are compared."""
+    """A column stage, part by part."""
 
     decide: Callable[[pa.Table], Verdicts]
-    whole: bool
 
 
 Tables = Callable[[], Iterator[pa.Table]]
 """Some parts, one at a time, as often as they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A column stage that compares all rows with each other, of all parts in a row."""
+
+    decide: Callable[[ReadColumns], Verdicts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Surveyed:
     then: Further | None = None
 
 
-Work = Source | EachRow | Population | Columns | Surveyed
+Work = Source | EachRow | Population | Columns | Compared | Surveyed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ is then measured. A row is dropped only for a row that is kept, so a chain of sm
 melt into one. Groups are all that is linked, kept or not: a division by group leaks nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from opencodeinstruct.tools.outcome import Verdicts
+from opencodeinstruct.tools.outcome import ReadColumns, Verdicts
 from opencodeinstruct.tools.text.alike import Alike, Source, Texts, find_alike
 from opencodeinstruct.tools.text.banding import choose_banding
 from opencodeinstruct.tools.text.row_marks import Likeness
@@ -65,10 +65,28 @@ def banding_said(settings: DedupSettings) -> str:
     return likeness_of(settings).banding.said(settings.threshold)
 
 
-def _texts(table: pa.Table, column: str) -> pa.ChunkedArray:
-    if column not in table.column_names:
-        return pa.chunked_array([pa.nulls(table.num_rows, pa.large_string())])
-    return table.column(column)
+_GROUPS = ("exact_group", "near_group")
+
+
+def columns_of(settings: DedupSettings) -> tuple[str, ...]:
+    """The columns that the stage reads: the text, what decides who stays, the groups."""
+    return tuple(dict.fromkeys([settings.column, *_small(settings)]))
+
+
+def _small(settings: DedupSettings) -> list[str]:
+    ranks = (name for name in settings.keep if name != "first")
+    return list(dict.fromkeys(["id", *ranks, *_GROUPS]))
+
+
+def _texts(tables: Iterable[pa.Table], column: str) -> Iterator[pa.Array]:
+    """The texts of `tables`, some at a time; rows without that column have none."""
+    for table in tables:
+        if column not in table.column_names:
+            yield pa.nulls(table.num_rows, pa.large_string())
+            continue
+        texts = table.column(column)
+        for start in range(0, len(texts), _SLICE):
+            yield texts.slice(start, _SLICE).combine_chunks()
 
 
 def _order(table: pa.Table, keep: Sequence[str]) -> NDArray[np.int64]:
@@ -104,22 +122,26 @@ def _nothing(_what: str, _done: int) -> None:
     """Tell nobody."""
 
 
-def dedup(table: pa.Table, settings: DedupSettings, known: Sequence[Source] = ()) -> Verdicts:
+def dedup(read: ReadColumns, settings: DedupSettings, known: Sequence[Source] = ()) -> Verdicts:
     """Drop each row whose text repeats that of a kept row, or of `known`.
 
-    The evidence names the kept row and their similarity. `exact_group` and `near_group` are the ids
+    `read` gives columns of all rows, some rows at a time; texts are never all in memory. The
+    evidence names the kept row and their similarity. `exact_group` and `near_group` are the ids
     of the first row, by the rule of who stays, of those with an equal text and of all that are
     linked by likeness; that of a row alone is its own. Rows without text (null) are kept; a text of
     fewer tokens than a shingle only equals itself. The result does not depend on chance, nor, where
     ids differ, on the order of the rows.
     """
-    texts = _texts(table, settings.column)
-    slices = [texts.slice(start, _SLICE) for start in range(0, len(texts), _SLICE)]
-    own = Texts(lambda: (part.combine_chunks() for part in slices))
+    tables = list(read(_small(settings)))
+    if not tables:
+        return Verdicts(pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), list(REASONS)))
+    rows = sum(table.num_rows for table in tables)
+    table = pa.concat_tables(tables) if tables[0].num_columns else pa.table({"": pa.nulls(rows)})
+    own = Texts(lambda: _texts(read([settings.column]), settings.column))
     order = _order(table, settings.keep)
 
-    def whole_order(rows: int) -> NDArray[np.int64]:
-        before = rows - len(order)
+    def whole_order(count: int) -> NDArray[np.int64]:
+        before = count - len(order)
         return np.concatenate([np.arange(before), before + order])
 
     found = find_alike(
@@ -189,7 +211,7 @@ def _groups(
     """The group columns that `table` has; where a known text comes first, our first names them."""
     rows = np.arange(len(names))
     columns = {}
-    for name, group in (("exact_group", exact), ("near_group", near)):
+    for name, group in zip(_GROUPS, (exact, near), strict=True):
         _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
         named = np.where(group >= 0, group, rows[first][inverse])
         if name in table.column_names:
