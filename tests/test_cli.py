@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from opencodeinstruct.builder.manifest import read_manifest
-from opencodeinstruct.tools.cli import PLACES
+from opencodeinstruct.tools.cli import COMMANDS
 from opencodeinstruct.tools.endings import guarded, say_unexpected
 from opencodeinstruct.tools.plan import STAGES
 from tests.calling import Ended, call, flat, quick_recipe
@@ -18,15 +18,15 @@ from tests.endpoint import Endpoint, Fault
 from tests.pipeline import command, environment
 from tests.scripted import answer
 
-COMMANDS = sorted(PLACES)
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_explains_itself_with_an_example(name: str) -> None:
     ended = call(name, "--help")
     assert ended.code == 0
     assert "Example" in ended.out
+    assert flat(COMMANDS[name].says.replace("`", "")) in flat(ended.out)
     assert f"opencodeinstruct {name}" in flat(ended.out)
 
 

@@ -83,7 +83,7 @@ def exec_command(
     memory_mib: MemoryMib = _DEFAULTS.memory_mib,
     total_seconds: TotalSeconds = _DEFAULTS.total_seconds,
 ) -> None:
-    """Run the programs of IN.jsonl behind walls: a line of verdicts for each, in the same order.
+    """Run the programs of IN.jsonl behind walls: a line of verdicts for each, in order.
 
     A line in: `{"id", "code", "tests": ["assert …"], "entry_point"}`, the last of them optional. A
     line out: `{"id", "verdicts", "trust", "seconds", …}`. With `--problems` a line is a sample,

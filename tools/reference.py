@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from opencodeinstruct.builder.files import write_text
 from opencodeinstruct.dataset_card.card import columns_table
-from opencodeinstruct.tools.cli import PLACES, command
+from opencodeinstruct.tools.cli import COMMANDS, command
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.ports import Sampling
 from opencodeinstruct.tools.recipe import Recipe
@@ -41,7 +41,7 @@ def _cli() -> str:
         "1 an error you can act on, 2 a wrong command line, 3 some rows deferred, 4 a budget is "
         "spent, 130 stopped with Ctrl-C, 143 with SIGTERM.\n"
     ]
-    parts.extend(_command(name, command(name)) for name in PLACES)
+    parts.extend(_command(name, command(name)) for name in COMMANDS)
     return "\n".join(parts)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from opencodeinstruct.tools.cli import COMMANDS
 from opencodeinstruct.tools.command_options import (
     BudgetTokens,
     BudgetUsd,
@@ -90,23 +91,6 @@ def status_command(recipe: RecipePath, out: Out = None) -> None:
     say(f"{session.folder.path}: {told}")
 
 
-STAGE_HELP = {
-    "seeds": "Read the seeds of RECIPE: functions of code, problem statements.",
-    "instruct": "Make a self-contained question of each seed.",
-    "evolve": "Evolve questions by mutation and crossover.",
-    "clean": "Drop questions that break a rule.",
-    "dedup": "Drop exact and near duplicates.",
-    "decontaminate": "Drop questions that share text with a benchmark.",
-    "respond": "Have each question solved.",
-    "testgen": "Have unit tests written for each question.",
-    "recheck": "Decontaminate again, over solutions and tests as well.",
-    "execute": "Run each row's tests behind walls.",
-    "judge": "Have each solution judged.",
-    "build": "Build the dataset folder: shards, card, manifest.",
-}
-"""What each stage's own command says."""
-
-
 def stage_command(stage: str) -> Callable[..., None]:
     """The command that runs `stage` alone."""
 
@@ -128,7 +112,7 @@ def stage_command(stage: str) -> Callable[..., None]:
         raise typer.Exit(run_one(session, stage, options, open_screens()))
 
     command.__doc__ = (
-        f"{STAGE_HELP[stage]}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"
+        f"{COMMANDS[stage].says}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"
         f"Example: `opencodeinstruct {stage} examples/quickstart.yaml`"
     )
     return command
