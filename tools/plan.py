@@ -20,6 +20,7 @@ from opencodeinstruct.builder.schema import table_of, working_schema
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
 from opencodeinstruct.tools.deduplicated import deduplicated
 from opencodeinstruct.tools.llm.model_settings import ModelSettings, for_vllm
+from opencodeinstruct.tools.llm.servers import Servers
 from opencodeinstruct.tools.outcome import Made, Outcome, Row, Verdicts
 from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.ports import Ask, Embed, Role, Run, digest
@@ -93,13 +94,14 @@ def no_embedding(texts: Sequence[str]) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the stages are handed."""
+    """What the stages are handed; `servers` are those behind `ask`, for a trial of a model."""
 
     ask: Ask
     run: Run
     prompts: Prompts
     programs_at_once: int = 2
     embed: Embed = no_embedding
+    servers: Servers | None = None
 
 
 def plan(recipe: Recipe, services: Services) -> list[Step]:

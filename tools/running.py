@@ -200,7 +200,7 @@ async def _driven(
             )
         rest = [stage for stage in stages if stage != "seeds"]
         if options.estimate and counts and rest:
-            await _say_estimate(session, terminal)
+            await _say_estimate(session, terminal, handed)
         return counts + await _drive(session, rest, handed, watch, pace)
 
 
@@ -235,7 +235,7 @@ async def _drive(
     return await run_stages(session, stages, handed, watch, pace)
 
 
-async def _say_estimate(session: Session, terminal: Terminal) -> None:
+async def _say_estimate(session: Session, terminal: Terminal, handed: Services) -> None:
     missing = [stage for stage in ASKS if not session.folder.stage(stage).is_complete()]
     if not missing or session.folder.stage(missing[0]).path.exists():
         return  # nothing to pay, or a run that goes on: its user knows, and trying costs answers
@@ -247,7 +247,7 @@ async def _say_estimate(session: Session, terminal: Terminal) -> None:
     model = session.recipe.model_for(ASKS[missing[0]][0])
     terminal.console.print(f"Trying the model {escape(model.name)} …", highlight=False)
     try:
-        found = await probe(model, progress=terminal.fetching)
+        found = await probe(model, progress=terminal.fetching, servers=handed.servers)
     except ServiceError as error:  # it may pass; rows that it keeps from being made are deferred
         terminal.console.print(
             f"The trial failed: {escape(visible(_why(str(error))))}. The run starts all the same.",

@@ -18,6 +18,7 @@ from opencodeinstruct.builder.files import write_json, write_text
 from opencodeinstruct.tools.llm.asking import OnAnswer, asking
 from opencodeinstruct.tools.llm.embedding import embedder
 from opencodeinstruct.tools.llm.oversight import Oversight
+from opencodeinstruct.tools.llm.servers import Servers
 from opencodeinstruct.tools.llm.weights import Progress, no_progress
 from opencodeinstruct.tools.plan import (
     STAGES,
@@ -201,6 +202,7 @@ async def services(
         embed = embedder(semantic.model)
     workers = len(os.sched_getaffinity(0))
     models = {role: session.recipe.model_for(role) for role in ROLES}
+    servers: list[Servers] = []
     async with AsyncExitStack() as stack:
         ask = await stack.enter_async_context(
             asking(
@@ -209,6 +211,7 @@ async def services(
                 progress=progress,
                 on_answer=on_answer,
                 oversight=oversight,
+                on_servers=servers.append,
             )
         )
         run: Run = _not_needed
@@ -216,7 +219,7 @@ async def services(
             run = await stack.enter_async_context(
                 Sandbox(workers=workers, packages=session.recipe.execute.packages)
             )
-        yield Services(ask, run, session.prompts, workers, embed)
+        yield Services(ask, run, session.prompts, workers, embed, servers[0])
 
 
 def _is_left(name: str, stages: Sequence[str], session: Session) -> bool:

@@ -16,10 +16,13 @@ from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.llm.journal import Journal, request_text
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.llm.oversight import Oversight
-from opencodeinstruct.tools.llm.servers import Servers, served_name
+from opencodeinstruct.tools.llm.servers import Client, Servers, served_name
 from opencodeinstruct.tools.llm.weights import Progress, no_progress
 from opencodeinstruct.tools.ports import Answer, Ask, Message, Request, Role, Sampling
 from opencodeinstruct.tools.stop import Stop
+
+OnServers = Callable[[Servers], None]
+"""Handed the servers of a run when it begins."""
 
 OnAnswer = Callable[[Request, Answer, bool], None]
 """Told of each answer; the flag says that it was not paid for: recorded, or shared."""
@@ -33,6 +36,7 @@ async def asking(
     progress: Progress = no_progress,
     on_answer: OnAnswer | None = None,
     oversight: Oversight | None = None,
+    on_servers: OnServers | None = None,
 ) -> AsyncIterator[Ask]:
     """Yield the `Ask` that puts each role's requests to its model and records every answer.
 
@@ -42,7 +46,12 @@ async def asking(
     """
     with Journal(journal_path) as journal:
         async with recording(
-            models, journal, progress=progress, on_answer=on_answer, oversight=oversight
+            models,
+            journal,
+            progress=progress,
+            on_answer=on_answer,
+            oversight=oversight,
+            on_servers=on_servers,
         ) as ask:
             yield ask
 
@@ -55,8 +64,9 @@ async def recording(
     progress: Progress = no_progress,
     on_answer: OnAnswer | None = None,
     oversight: Oversight | None = None,
+    on_servers: OnServers | None = None,
 ) -> AsyncIterator[Ask]:
-    """As `asking`, with a journal that is already open.
+    """As `asking`, with a journal that is already open; `on_servers` is handed the servers.
 
     When the run is stopped, requests that are under way come to their end and are recorded before
     this ends; only a second interruption cuts them off.
@@ -66,6 +76,8 @@ async def recording(
     async with Servers(
         models.values(), log_folder=journal.path.parent, progress=progress, oversight=over
     ) as servers:
+        if on_servers is not None:
+            on_servers(servers)
 
         async def pay(request: Request) -> Answer:
             settings = models[request.role]
@@ -119,25 +131,33 @@ class Probe:
     tokens_per_second: float | None
 
 
-async def probe(settings: ModelSettings, *, progress: Progress = no_progress) -> Probe:
+async def probe(
+    settings: ModelSettings, *, progress: Progress = no_progress, servers: Servers | None = None
+) -> Probe:
     """Ask the model a few short questions, once each; start its server if it is a local one.
 
-    Raises `Missing`, `ServiceError` or `Refused` as asking would.
+    One that `servers`, those of a run, started or would start is theirs, and stays. Raises
+    `Missing`, `ServiceError` or `Refused` as asking would.
     """
+    if servers is not None and not settings.places():
+        return await _tried(await servers.client(settings), settings)
     once = settings.model_copy(update={"attempts": 1})
-    name, count = served_name(settings), min(settings.max_concurrent_requests, 8)
     with TemporaryDirectory() as folder:
-        async with Servers([once], log_folder=Path(folder), progress=progress) as servers:
-            client = await servers.client(once)
-            try:
-                models = await client.models()
-            except ServiceError:
-                models = ()  # some hosted endpoints list none; asking says more
-            began = time.perf_counter()
-            answers = await asyncio.gather(
-                *[client.ask(_short_request(seed), name) for seed in range(count)]
-            )
-            seconds = time.perf_counter() - began
+        async with Servers([once], log_folder=Path(folder), progress=progress) as own:
+            return await _tried(await own.client(once), once)
+
+
+async def _tried(client: Client, settings: ModelSettings) -> Probe:
+    name, count = served_name(settings), min(settings.max_concurrent_requests, 8)
+    try:
+        models = await client.models()
+    except ServiceError:
+        models = ()  # some hosted endpoints list none; asking says more
+    began = time.perf_counter()
+    answers = await asyncio.gather(
+        *[client.ask(_short_request(seed), name) for seed in range(count)]
+    )
+    seconds = time.perf_counter() - began
     counts = [a.completion_tokens for a in answers if a.completion_tokens is not None]
     speed = sum(counts) / seconds if len(counts) == len(answers) else None
     return Probe(name, models, seconds, count, speed)

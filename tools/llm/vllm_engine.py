@@ -27,31 +27,22 @@ _OF_THE_MODEL = (
 )
 
 
-# Loading takes minutes and most of a GPU's memory, which vLLM does not give back to a second
-# engine: what the trial before a run has loaded serves the run as well.
-_loaded: dict[str, "VllmEngine"] = {}
-_logging_to: dict[str, logging.Handler] = {}
-
-
 def load_engine(weights: str, name: str, log: Path) -> "VllmEngine":
     """The engine with the model `weights`, a name or a folder; what vLLM logs goes to `log`.
 
-    Takes minutes, but for weights that this process has loaded before. Raises `Missing` when there
-    is no vLLM, `ServiceError` when it cannot load the model.
+    Takes minutes. Raises `Missing` when there is no vLLM, `ServiceError` when it cannot load the
+    model.
     """
     if find_spec("vllm") is None:
         raise Missing(NOT_INSTALLED)
     _log_to(log)
-    if weights in _loaded:
-        _loaded[weights].clear()
-        return _loaded[weights]
     _mend_llvmlite()
     # In this very process there is nothing to be left behind when it is killed.
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     try:
         from vllm import LLM
 
-        _loaded[weights] = VllmEngine(LLM(model=weights, use_tqdm_on_load=False), name)
+        return VllmEngine(LLM(model=weights, use_tqdm_on_load=False), name)
     except ProjectError:
         raise
     except Exception as error:  # of any library that vLLM is made of
@@ -60,7 +51,6 @@ def load_engine(weights: str, name: str, log: Path) -> "VllmEngine":
             f"vLLM cannot load {weights}: {said}. Its last words: {last_words(log)}. "
             f"The whole log is {log}."
         ) from error
-    return _loaded[weights]
 
 
 class VllmEngine:
@@ -99,22 +89,13 @@ class VllmEngine:
             self._open.remove(key)
             self._engine.abort_request([key])
 
-    def clear(self) -> None:
-        """Forget all requests: whoever asked is gone."""
-        for key in list(self._open):
-            self.drop(key)
-
     def is_busy(self) -> bool:
         """Whether any request is unfinished."""
         return bool(self._engine.has_unfinished_requests())
 
     def step(self) -> list[tuple[str, Answer | ProjectError]]:
         """One more token for every running request; those that are finished now."""
-        try:
-            outputs = [out for out in self._engine.step() if out.finished]
-        except BaseException:
-            _loaded.clear()  # it is broken: nobody is to be given it again
-            raise
+        outputs = [out for out in self._engine.step() if out.finished]
         self._open.difference_update(out.request_id for out in outputs)
         return [(out.request_id, self._outcome(out)) for out in outputs]
 
@@ -172,11 +153,7 @@ def _log_to(log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.touch()
     logger = logging.getLogger("vllm")
-    if logger.name in _logging_to:
-        former = _logging_to.pop(logger.name)
-        logger.removeHandler(former)
-        former.close()
-    elif {"VLLM_CONFIGURE_LOGGING", "VLLM_LOGGING_CONFIG_PATH"} & set(os.environ):
+    if {"VLLM_CONFIGURE_LOGGING", "VLLM_LOGGING_CONFIG_PATH"} & set(os.environ):
         return
     os.environ["VLLM_CONFIGURE_LOGGING"] = "0"
     logger.setLevel(logging.INFO)
@@ -184,4 +161,3 @@ def _log_to(log: Path) -> None:
     handler = logging.FileHandler(log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
-    _logging_to[logger.name] = handler
