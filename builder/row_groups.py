@@ -5,10 +5,11 @@ so row groups of different partitions are compressed at once. What comes out doe
 """
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Condition
 from typing import Any
 
 import numpy as np
@@ -34,24 +35,72 @@ _RANGED = [
 """Columns whose least and greatest values are noted; those of texts would be half a small file."""
 
 
+@dataclass(slots=True)
+class _Lane:
+    """The row groups that wait for one writer, which takes them one after the other."""
+
+    writer: Any
+    waiting: deque[pa.Table] = field(default_factory=deque)
+    is_open: bool = False  # a thread works on it
+
+
 class Compressors:
     """Threads that write row groups; few row groups wait for them at any time."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads)
-        self._most = threads + 1
-        self._waiting: deque[Future[None]] = deque()
+        self._most = threads + 2
+        self._under_way = 0
+        self._changed = Condition()
+        self._failure: BaseException | None = None
 
-    def submit(self, writer: Any, table: pa.Table) -> "Future[None]":
-        """`writer` writes `table`, soon; raises what went wrong with an earlier table."""
-        while len(self._waiting) >= self._most:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(writer.write_table, table))
-        return self._waiting[-1]
+    def submit(self, lane: _Lane, table: pa.Table) -> None:
+        """The writer of `lane` writes `table`, soon; raises what went wrong with an earlier one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way < self._most or self._failure)
+            self._raise()
+            self._under_way += 1
+            lane.waiting.append(table)
+            if not lane.is_open:
+                lane.is_open = True
+                self._pool.submit(self._work, lane)
+
+    def finish(self, lane: _Lane) -> None:
+        """Everything submitted to `lane` is written; raises what went wrong with any."""
+        with self._changed:
+            self._changed.wait_for(lambda: not lane.is_open)
+            self._raise()
 
     def close(self) -> None:
         """Nothing is being written any more."""
+        with self._changed:
+            self._failure = self._failure or RuntimeError("nothing is to be written any more")
+            self._changed.notify_all()
         self._pool.shutdown(cancel_futures=True)
+
+    def _work(self, lane: _Lane) -> None:
+        while (table := self._next(lane)) is not None:
+            failure = None
+            try:
+                lane.writer.write_table(table)
+            except BaseException as error:  # noqa: BLE001  # whoever submits hears of it
+                failure = error
+            with self._changed:
+                self._under_way -= 1
+                self._failure = self._failure or failure
+                self._changed.notify_all()
+
+    def _next(self, lane: _Lane) -> pa.Table | None:
+        with self._changed:
+            if lane.waiting and self._failure is None:
+                return lane.waiting.popleft()
+            lane.is_open = False
+            self._changed.notify_all()
+            return None
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
 
 @dataclass(slots=True)
@@ -74,8 +123,7 @@ class Partition:
     _rows: int = 0
     _bytes: int = 0
     _room: int = 0
-    _writer: Any = None
-    _written: "Future[None] | None" = None
+    _lane: _Lane | None = None
 
     def add(self, table: pa.Table, sizes: Sizes, compressors: Compressors) -> None:
         """Take the rows of `table`, of that many bytes of text each; write groups that are full."""
@@ -91,19 +139,21 @@ class Partition:
         """Write the rows that still wait."""
         self._drain(compressors, to_the_end=True)
 
-    def close(self) -> None:
+    def close(self, compressors: Compressors) -> None:
         """Everything taken and drained is in the files; raises what went wrong with it."""
-        written, self._written = self._written, None
-        if written is not None:
-            written.result()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+        lane, self._lane = self._lane, None
+        if lane is not None:
+            try:
+                compressors.finish(lane)
+            finally:
+                lane.writer.close()
 
     def discard(self) -> None:
-        """Close and remove whatever still has a temporary name."""
-        with suppress(OSError, pa.ArrowException):
-            self.close()
+        """Close and remove whatever still has a temporary name; nothing is written any more."""
+        lane, self._lane = self._lane, None
+        if lane is not None:
+            with suppress(OSError, pa.ArrowException):
+                lane.writer.close()
         for path in self.files:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -120,22 +170,34 @@ class Partition:
                 break
             self._write(table.slice(start, rows).combine_chunks(), room, compressors)
             start += rows
-        self._waiting, self._sizes = [table.slice(start)], [sizes[start:]]
+        left = taken(
+            table.slice(start), np.arange(table.num_rows - start)
+        )  # a slice holds all of it
+        self._waiting, self._sizes = [left], [sizes[start:]]
         self._rows, self._bytes = table.num_rows - start, int(sizes[start:].sum())
 
     def _write(self, group: pa.Table, room: int, compressors: Compressors) -> None:
-        if self._room == 0:
-            self.close()
+        if self._lane is None or self._room == 0:
+            self.close(compressors)
             self.files.append(self.folder / f".train-{len(self.files):05d}.writing")
             self.rows.append(0)
             self.arrow_bytes.append(0)
-            self._writer = parquet_writer(self.files[-1])
-        if self._written is not None:
-            self._written.result()
-        self._written = compressors.submit(self._writer, group)
+            self._lane = _Lane(parquet_writer(self.files[-1]))
+        compressors.submit(self._lane, group)
         self.rows[-1] += group.num_rows
         self.arrow_bytes[-1] += group.nbytes
         self._room = room - group.num_rows
+
+
+def taken(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
+    """Copies of `rows`, not holding on to `table`; columns of nothing but nulls cost little."""
+    columns = [
+        pa.nulls(len(rows), column.type)
+        if column.null_count == table.num_rows
+        else column.take(rows)
+        for column in table.columns
+    ]
+    return pa.table(columns, schema=table.schema)
 
 
 def parquet_writer(path: Path) -> Any:

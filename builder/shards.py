@@ -7,6 +7,7 @@ cut by content where pyarrow can, so that a new version of a dataset re-uploads 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +26,7 @@ from opencodeinstruct.builder.row_groups import (
     Partition,
     Sizes,
     parquet_writer,
+    taken,
     text_sizes,
 )
 from opencodeinstruct.builder.schema import dataset_schema
@@ -40,6 +42,8 @@ from opencodeinstruct.builder.subsets import (
 PIECE_ROWS = 8192
 PIECE_BYTES = 64 << 20
 """Rows are dealt out in pieces of that size: a piece costs as much as a few hundred rows."""
+
+_SEALERS = 8  # files brought to the disk at once
 
 _Key = tuple[int, int, int]
 
@@ -87,7 +91,10 @@ def write_shards(
             if progress is not None:
                 progress(work.taken)
         work.finish()
-        shards = [shard for part in work.partitions.values() for shard in _publish(part, folder)]
+        parts = list(work.partitions.values())
+        with ThreadPoolExecutor(_SEALERS) as pool:  # they wait for the disk
+            seals = pool.map(_sealed, [path for part in parts for path in part.files])
+            shards = [shard for part in parts for shard in _publish(part, folder, seals)]
     except OSError as error:
         raise written_error(folder, error) from error
     finally:
@@ -148,7 +155,7 @@ class _Work:
         for partition in self.partitions.values():
             partition.finish(self.compressors)
         for partition in self.partitions.values():
-            partition.close()
+            partition.close(self.compressors)
         if not self.gaps:
             _refuse_duplicates(self.digests, self.partitions.values())
 
@@ -184,7 +191,8 @@ def _pieces(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def _sliced(gathered: list[pa.Table]) -> Iterator[pa.Table]:
     table = pa.concat_tables([dataset_schema().empty_table(), *gathered])
     for start in range(0, table.num_rows, PIECE_ROWS):
-        yield table.slice(start, PIECE_ROWS)
+        # one chunk: a row taken out of several costs a copy of them all, for each partition
+        yield table.slice(start, PIECE_ROWS).combine_chunks()
 
 
 def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.Table, Sizes]]:
@@ -196,22 +204,28 @@ def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.Table, Sizes]]:
     keys, sizes = (domain * 8 + judge) * 8 + bucket, text_sizes(table)
     for key in np.unique(keys).tolist():
         rows = np.flatnonzero(keys == key)
-        yield (key // 64, key // 8 % 8, key % 8), table.take(rows), sizes[rows]
+        yield (key // 64, key // 8 % 8, key % 8), taken(table, rows), sizes[rows]
 
 
-def _publish(partition: Partition, folder: Path) -> Iterator[Shard]:
-    """Give the files of `partition` their final names."""
+def _sealed(path: Path) -> str:
+    """The SHA-256 of `path`, which is on the disk."""
+    flush(path)
+    return sha256_of(path)
+
+
+def _publish(partition: Partition, folder: Path, seals: Iterator[str]) -> Iterator[Shard]:
+    """Give the files of `partition` their final names; the next of `seals` are theirs."""
     count = len(partition.files)
     written = zip(partition.files, partition.rows, partition.arrow_bytes, strict=True)
     for number, (beside, rows, arrow_bytes) in enumerate(written):
-        flush(beside)
+        sha256 = next(seals)
         path = partition.folder / _file_name(number, count)
         beside.replace(path)
         yield Shard(
             path=path.relative_to(folder).as_posix(),
             rows=rows,
             bytes=path.stat().st_size,
-            sha256=sha256_of(path),
+            sha256=sha256,
             domain=partition.domain,
             judge_score=partition.judge_score,
             bucket=partition.bucket,

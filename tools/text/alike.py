@@ -25,7 +25,8 @@ from opencodeinstruct.tools.text.survivors import Links, groups, survivors
 Told = Callable[[str, int], None]
 """Told what is under way, and of how many more rows or pairs it is done."""
 
-_PAIRS = 1 << 17  # measured between two times that memory is given back
+_PAIRS = 1 << 13  # measured between two times that memory is given back: a fault brings 64 KiB
+_FRESH = 1 << 20  # pairs found that wait to be put in order
 
 
 class Source(Protocol):
@@ -161,7 +162,7 @@ def _proposed(keys: _Keys, bands: int, alone: Rows, told: Told) -> Rows:
         band = keys.band(number)
         own = alone[band[alone] != 0]
         fresh.append(meeting(band, own))
-        if sum(map(len, fresh)) > max(len(pairs), _PAIRS) or number == bands - 1:
+        if sum(map(len, fresh)) > max(len(pairs), _FRESH) or number == bands - 1:
             pairs, fresh = np.unique(np.concatenate([pairs, *fresh])), []
         told("band", 1)
     return pairs
