@@ -14,11 +14,9 @@ import argparse
 import csv
 import gzip
 import json
-import os
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +28,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.machine import machine_facts
 from benchmarks.real_text import documents, pieces
+from benchmarks.whole_process import Cost, cost_of
 from opencodeinstruct.tools.benchmarks.load import humaneval_file, load_benchmark
 from opencodeinstruct.tools.text.matches import DETECTORS
 from opencodeinstruct.tools.text.planting import KINDS, plant
@@ -37,15 +36,6 @@ from opencodeinstruct.tools.text.planting import KINDS, plant
 _PEERS = Path(__file__).parent / "peers"
 _MODULES = {"decon": "decon", "datatrove": "datatrove.pipeline.decont"}
 _ROWS = 50_000  # of one group of rows in the files
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of a whole process: seconds by the clock, of CPU, and its peak memory."""
-
-    wall_seconds: float
-    cpu_seconds: float
-    peak_bytes: int
 
 
 @dataclass(slots=True)
@@ -60,16 +50,8 @@ class Method:
 
 def measured(command: list[str]) -> Cost:
     """Run `command` and measure it; it is an error if it fails."""
-    began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        said = process.stderr.read().decode("utf-8", "replace")
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command[:4])} …: exit {process.returncode}\n{said[-2000:]}")
-    cpu = used.ru_utime + used.ru_stime
-    return Cost(time.perf_counter() - began, cpu, used.ru_maxrss * 1024)
+    with TemporaryDirectory() as folder:
+        return cost_of(command, Path(folder) / "log")
 
 
 def write(path: Path, texts: Iterable[str]) -> int:
@@ -216,9 +198,7 @@ def scale(sizes: list[int], of: list[str], folder: Path) -> list[dict[str, float
         write(source, documents(size, 2, of))
         cost = ours(source, folder / f"scale-{size}")
         source.unlink()
-        results.append(
-            {"documents": size, "docs_per_second": size / cost.wall_seconds, **asdict(cost)}
-        )
+        results.append({"documents": size, "docs_per_second": size / cost.wall, **asdict(cost)})
     return results
 
 
@@ -282,8 +262,8 @@ def _print_planted(methods: list[Method]) -> None:
         _say(f"| {kind} | " + " | ".join(f"{m.recall[kind]:.3f}" for m in methods) + " |")
     for name, told in (
         ("false flags", [f"{m.false_flags}" for m in methods]),
-        ("CPU s", [f"{m.cost.cpu_seconds:.1f}" for m in methods]),
-        ("peak MB", [f"{m.cost.peak_bytes / 1e6:,.0f}" for m in methods]),
+        ("CPU s", [f"{m.cost.cpu:.1f}" for m in methods]),
+        ("peak MB", [f"{m.cost.peak / 1e6:,.0f}" for m in methods]),
     ):
         _say(f"| {name} | " + " | ".join(told) + " |")
 

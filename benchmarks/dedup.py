@@ -8,10 +8,8 @@ peak memory of its largest process. Truth is every pair of Jaccard 0.7 and more,
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +24,7 @@ from rich.table import Table
 
 from benchmarks.dedup_corpus import Truth, exact_pairs, write_corpus
 from benchmarks.machine import machine_facts
+from benchmarks.whole_process import Cost, cost_of
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.files import write_json
 from opencodeinstruct.tools.endings import as_process
@@ -36,26 +35,8 @@ PEERS = ("text_dedup", "rensa", "datasketch", "datatrove")
 HELD = {"text_dedup": 50.0, "rensa": 4.0}
 WIDTH = 120
 SHORT = 60.0  # seconds: what takes longer is run once
-_WATCHED = """
-import os, sys
-pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
-_, status, usage = os.wait4(pid, 0)
-with open(sys.argv[1], "w") as file:
-    file.write(f"{usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
-sys.exit(os.waitstatus_to_exitcode(status) != 0)
-"""
-"""Starts a program from a process so small that its own memory does not count as the program's."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one process and its children: seconds by the clock and of CPU, bytes at the peak."""
-
-    wall: float
-    cpu: float
-    peak: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +79,8 @@ class Found:
 def run_method(python: str, name: str, source: Path, out: Path, *words: str) -> Cost:
     """Run the program `name` of `deduplicators`; a `ProjectError` if it fails."""
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)} if name == "ours" else None
-    log, usage = out.with_suffix(".log"), out.with_suffix(".usage")
     program = [str(HERE / "deduplicators" / f"{name}.py"), str(source), str(out), *words]
-    began = time.monotonic()
-    with log.open("wb") as file:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _WATCHED, str(usage), python, *program],
-            stdout=file,
-            stderr=file,
-            env=environment,
-            check=False,
-        )
-    wall = time.monotonic() - began
-    if done.returncode:
-        said = log.read_text(errors="replace").strip().splitlines()
-        raise ProjectError(f"{name}: ended with {done.returncode} ({' | '.join(said[-3:])}).")
-    cpu, peak = usage.read_text(encoding="ascii").split()
-    return Cost(wall, float(cpu), int(peak) * 1024)
+    return cost_of([python, *program], out.with_suffix(".log"), environment)
 
 
 def _pairs(labels: NDArray[np.int64]) -> int:

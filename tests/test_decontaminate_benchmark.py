@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.decontaminate import Cost, copies, installed, scored, write
+from benchmarks.decontaminate import copies, installed, scored, write
 from benchmarks.real_text import documents
+from benchmarks.whole_process import Cost
 from opencodeinstruct.tools.text.planting import KINDS
 
 PIECES = ["def add(a, b):\n    return a + b", "Say what is usual.", "Another piece of real text."]

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.dedup import Cost, judge, run_method
+from benchmarks.dedup import judge, run_method
 from benchmarks.dedup_corpus import Truth, exact_pairs, write_corpus
+from benchmarks.whole_process import Cost
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.tools.text.shingles import shingles
 
