@@ -51,7 +51,7 @@ class Method:
 def measured(command: list[str]) -> Cost:
     """Run `command` and measure it; it is an error if it fails."""
     with TemporaryDirectory() as folder:
-        return cost_of(command, Path(folder) / "log")
+        return cost_of(" ".join(command[:4]), command, Path(folder) / "log")
 
 
 def write(path: Path, texts: Iterable[str]) -> int:

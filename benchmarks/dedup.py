@@ -80,7 +80,7 @@ def run_method(python: str, name: str, source: Path, out: Path, *words: str) -> 
     """Run the program `name` of `deduplicators`; a `ProjectError` if it fails."""
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)} if name == "ours" else None
     program = [str(HERE / "deduplicators" / f"{name}.py"), str(source), str(out), *words]
-    return cost_of([python, *program], out.with_suffix(".log"), environment)
+    return cost_of(name, [python, *program], out.with_suffix(".log"), environment)
 
 
 def _pairs(labels: NDArray[np.int64]) -> int:

@@ -30,11 +30,11 @@ class Cost:
 
 
 def cost_of(
-    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> Cost:
-    """Run `command`, a program by its path, and measure it; what it prints goes to `log`.
+    """Run `command`, the path of a program first, and measure it; what it prints goes to `log`.
 
-    Raises `ProjectError` with its last words if it fails.
+    Raises `ProjectError` with `name` and its last words if it fails.
     """
     usage = log.with_suffix(".usage")
     began = time.monotonic()
@@ -49,6 +49,6 @@ def cost_of(
     wall = time.monotonic() - began
     if done.returncode:
         said = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
-        raise ProjectError(f"{' '.join(command[:4])}: ended with {done.returncode} ({said}).")
+        raise ProjectError(f"{name}: ended with {done.returncode} ({said}).")
     cpu, peak = usage.read_text(encoding="ascii").split()
     return Cost(wall, float(cpu), int(peak) * 1024)
