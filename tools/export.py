@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
 from opencodeinstruct.builder.files import writing
 from opencodeinstruct.builder.subsets import Choice, is_shard
@@ -93,7 +94,7 @@ def read_chosen(
     for path in shards:
         try:
             with pq.ParquetFile(path) as shard:
-                for batch in shard.iter_batches(_BATCH, columns=names, use_threads=False):
+                for batch in batches(shard, _BATCH, names):
                     table = pa.Table.from_batches([batch])
                     yield table if condition is None else table.filter(condition)
         except pa.ArrowException as error:

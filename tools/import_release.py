@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
 from opencodeinstruct.builder.files import flush, write_bytes, write_json, written_error
 from opencodeinstruct.builder.release import Findings, read_release
@@ -244,7 +245,7 @@ def _tables(unit: _Unit, findings: Findings) -> Iterator[pa.Table]:
         path = _local(unit, file)
         try:
             with pq.ParquetFile(path) as opened:
-                for batch in opened.iter_batches(BATCH_ROWS, use_threads=False):
+                for batch in batches(opened, BATCH_ROWS):
                     yield read_release(pa.Table.from_batches([batch]), findings)
         except pa.ArrowException as error:
             why = str(error).splitlines()[0]

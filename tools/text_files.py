@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError
 
 _BATCH = 4 << 20  # bytes of text at a time
@@ -187,7 +188,7 @@ def _rows_at_once(file: pq.ParquetFile, column: int) -> int:
 def _parquet(path: Path, name: str, at_once: int) -> Iterator[pa.Array]:
     try:
         with pq.ParquetFile(path, memory_map=False) as file:
-            for batch in file.iter_batches(at_once, columns=[name]):
+            for batch in batches(file, at_once, [name]):
                 yield batch.column(0)
     except (OSError, pa.ArrowException) as error:
         said = str(error).split("\n")[0]

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.release import Findings, read_release
 from opencodeinstruct.builder.subsets import UNKNOWN, is_shard
@@ -117,7 +118,7 @@ def _tables(file: Any, name: str) -> Iterator[pa.Table]:
     try:
         shard = pq.ParquetFile(file)
         ours = set(_COLUMNS) <= set(shard.schema_arrow.names)
-        for batch in shard.iter_batches(8192, columns=_COLUMNS if ours else _RELEASE):
+        for batch in batches(shard, 8192, _COLUMNS if ours else _RELEASE):
             table = pa.Table.from_batches([batch])
             yield table if ours else read_release(table, Findings()).select(_COLUMNS)
     except (pa.ArrowException, KeyError) as error:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.tools.benchmarks.hub_files import dataset_files
 
@@ -147,7 +148,7 @@ def _parquet(path: Path, fields: Sequence[str], start: int) -> Iterator[tuple[Ro
     number = start
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS, columns=list(fields)):
+            for batch in batches(file, _ROWS, fields):
                 table = pa.table(
                     {
                         name: _binary(batch.column(name))

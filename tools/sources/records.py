@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.tools.outcome import Dropped
 from opencodeinstruct.tools.stages.seeds import rejected
@@ -59,7 +60,7 @@ def _parquet(path: Path, name: str, columns: Sequence[str]) -> Iterator[Record |
     try:
         with pq.ParquetFile(path) as file:
             require_columns(name, file.schema_arrow.names, columns)
-            for batch in file.iter_batches(_BATCH, columns=list(columns)):
+            for batch in batches(file, _BATCH, columns):
                 for record in _rows(batch, name, number):
                     number += 1
                     yield record

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import RunFolderError
 from opencodeinstruct.builder.files import flush
 from opencodeinstruct.builder.manifest import Entry, Manifest, read_manifest, verify
@@ -65,7 +66,7 @@ class _Dataset:
         """All rows, shard by shard in the order of their paths."""
         for shard in self.shards:
             with pq.ParquetFile(self.folder / shard.path) as file:
-                yield from file.iter_batches(BATCH_ROWS, columns=columns)
+                yield from batches(file, BATCH_ROWS, columns)
 
 
 def append(

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.files import write_json, writing
 from opencodeinstruct.tools.text.alike import Texts
@@ -69,7 +70,7 @@ class KnownTexts:
                 continue
             try:
                 with pq.ParquetFile(path) as file:
-                    yield from file.iter_batches(_BATCH, columns=columns)
+                    yield from batches(file, _BATCH, columns)
             except (OSError, pa.ArrowException) as error:
                 raise ProjectError(
                     f"{path}: is damaged. Delete it, and compare its texts again."
