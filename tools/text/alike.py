@@ -25,7 +25,7 @@ from opencodeinstruct.tools.text.survivors import Links, groups, survivors
 Told = Callable[[str, int], None]
 """Told what is under way, and of how many more rows or pairs it is done."""
 
-_PAIRS = 1 << 13  # measured between two times that memory is given back: a fault brings 64 KiB
+_PAIRS = 1 << 11  # measured between two times that memory is given back: a fault brings 64 KiB
 _FRESH = 1 << 20  # pairs found that wait to be put in order
 
 
