@@ -23,19 +23,42 @@ def _rows() -> list[dict[str, Any]]:
     return [row for shard in shards for row in pq.ParquetFile(shard).read().to_pylist()]
 
 
-INDEPENDENT: dict[str, Callable[[dict[str, Any]], bool]] = {
+Row = dict[str, Any]
+
+
+def _all(row: Row) -> bool:
+    return bool(row["tests_passed"] == row["tests_total"])
+
+
+def _most(row: Row) -> bool:
+    return bool(10 * row["tests_passed"] >= 9 * row["tests_total"])
+
+
+INDEPENDENT: dict[str, Callable[[Row], bool]] = {
     "default": lambda row: True,
     "judge_5": lambda row: row["judge_score"] == 5,
     "judge_4plus": lambda row: row["judge_score"] >= 4,
-    "tests_all": lambda row: row["tests_passed"] == row["tests_total"],
-    "judge_5_tests_all": lambda row: (
-        row["judge_score"] == 5 and row["tests_passed"] == row["tests_total"]
-    ),
+    "tests_all": _all,
+    "tests_90plus": _most,
+    "judge_5_tests_all": lambda row: row["judge_score"] == 5 and _all(row),
+    "judge_5_tests_90plus": lambda row: row["judge_score"] == 5 and _most(row),
+    "judge_4plus_tests_all": lambda row: row["judge_score"] >= 4 and _all(row),
+    "judge_4plus_tests_90plus": lambda row: row["judge_score"] >= 4 and _most(row),
     "generic": lambda row: row["domain"] == "generic",
+    "generic_judge_5_tests_all": lambda row: (
+        row["domain"] == "generic" and row["judge_score"] == 5 and _all(row)
+    ),
     "algorithmic": lambda row: row["domain"] == "algorithmic",
+    "algorithmic_judge_5_tests_all": lambda row: (
+        row["domain"] == "algorithmic" and row["judge_score"] == 5 and _all(row)
+    ),
     "failures": lambda row: row["tests_passed"] == 0,
 }
 """The subsets once more, written down apart from the code under test."""
+
+
+def test_every_named_subset_is_counted_here() -> None:
+    assert list(INDEPENDENT) == [subset.name for subset in SUBSETS]
 
 
 @pytest.mark.parametrize("name", [subset.name for subset in SUBSETS])
