@@ -107,7 +107,7 @@ def test_shared_words_are_pairs_of_the_problem_alone(child: str, elder: str, sha
 
 def test_the_screen_lets_pass_what_is_new_and_what_was_dropped_before() -> None:
     elder: Row = {"id": "1", "input": "a b c d e f g h i j k l", "parent_ids": []}
-    new = Kept({"id": "2", "input": "a b c d x y z f g h", "parent_ids": ["1"]})
+    new = Kept({"id": "2", "input": "find x y z: a b c d f g h", "parent_ids": ["1"]})
     gone = Dropped({"parent_ids": ["1"]}, "no_problem")
     later = Deferred({"parent_ids": ["1"]}, "down")
     living = Living()

@@ -89,6 +89,12 @@ def reason(outcome: Outcome) -> str:
             "kept",
         ),
         ("endless", NEW + " dot" * 500, "too_long"),
+        (
+            "it asks for nothing",
+            "A move is a string of two uppercase letters with a hyphen between them, as in 'A-B', "
+            "and an empty string gives an empty string.\n\nSignature: `def move(x: str) -> str`",
+            "asks_nothing",
+        ),
     ],
 )
 def test_a_child_is_compared_with_its_parent(why: str, text: str, found: str) -> None:

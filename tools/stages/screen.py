@@ -35,6 +35,7 @@ class ScreenSettings(BaseModel):
     max_words: int = Field(default=400, ge=10)  # longer and a model has lost its thread
 
 
+_SHOWN = 200  # characters of evidence
 NGRAM_WORDS = 3  # of runs compared: problems are short, and five words of them are seldom equal
 
 _SILENT_WORDS = """
@@ -53,6 +54,17 @@ _LEFT_OPEN = re.compile(
     r"\b(?:a|an|some|any|in|by|to|the|on) (?:specific|certain|particular|predefined|predetermined) "
     r"(?:set of )?(?:sequence|rule|format|order|way|manner|pattern|criteri(?:on|a)|condition|"
     r"mapping|algorithm|formula|requirement|transformation)s?\b(?![^.\n]{0,40}:)",
+    re.IGNORECASE,
+)
+
+
+# A text that says what something is and asks for nothing: "A move is a string of two letters."
+_ASKS = re.compile(
+    r"\b(?:write|implement|create|define|design|develop|build|make|complete|finish|fix|correct|repair|"
+    r"rewrite|refactor|extend|change|modify|add|compute|calculate|determine|find|count|check|decide|"
+    r"convert|parse|generate|simulate|sort|print|prints|return|returns|yield|yields|raise|raises|"
+    r"output|outputs|implementing|program|function|method|class|how many|what|which|your task|"
+    r"given|recite|pick|choose|produce|express|reverse|remove|replace|join|split|sum|list|tell|say)\b",
     re.IGNORECASE,
 )
 
@@ -132,9 +144,9 @@ def _alone(
     words = len(row["input"].split())
     if words > settings.max_words:
         return Dropped(row, "too_long", f"{words} words")
-    left_open = _LEFT_OPEN.search(problem_of(row["input"]))
-    if left_open is not None:
-        return Dropped(row, "left_open", left_open[0])
+    fault = _badly_put(problem_of(row["input"]))
+    if fault is not None:
+        return Dropped(row, *fault)
     elders = [parents[name] for name in row["parent_ids"] if name in parents]
     for elder in elders:
         share = shared_words(row["input"], elder["input"])
@@ -144,6 +156,16 @@ def _alone(
     if elders and len(said) < settings.new_words:
         return Dropped(row, "paraphrases_parent", f"new words: {' '.join(sorted(said)) or 'none'}")
     return child
+
+
+def _badly_put(problem: str) -> tuple[str, str] | None:
+    """The reason and the evidence where `problem` cannot be solved as it is put."""
+    left_open = _LEFT_OPEN.search(problem)
+    if left_open is not None:
+        return "left_open", left_open[0]
+    if problem.isascii() and _ASKS.search(problem) is None:  # other languages have a rule
+        return "asks_nothing", problem[-_SHOWN:]
+    return None
 
 
 def _decided(children: Sequence[Outcome], decide: Decide) -> list[Outcome]:
