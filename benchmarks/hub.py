@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.machine import machine_facts
 from benchmarks.measure import descendants, memory_of
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.release import Findings, read_release
 from opencodeinstruct.builder.row_groups import parquet_writer
 from opencodeinstruct.builder.shards import write_shards
@@ -120,8 +121,8 @@ def write_again(release: str, dataset: str, out: str) -> None:
     """
     figures: dict[str, float] = {}
     shards = sorted(Path(dataset).glob("data/*/*/*/*.parquet"))
-    for name, batches in (("write", _mixed(Path(release))), ("write_sorted", _sorted(shards))):
-        clock = _Clock(batches)
+    for name, rows in (("write", _mixed(Path(release))), ("write_sorted", _sorted(shards))):
+        clock = _Clock(rows)
         start = time.perf_counter()
         write_shards(clock.tables(), Path(out) / name, gaps=True)
         seconds = time.perf_counter() - start - clock.waited
@@ -133,14 +134,14 @@ def write_again(release: str, dataset: str, out: str) -> None:
 def _sorted(shards: list[Path]) -> Iterator[pa.RecordBatch]:
     """All rows, shard by shard."""
     for path in shards:
-        yield from pq.ParquetFile(path).iter_batches(8192, use_threads=False)
+        yield from batches(pq.ParquetFile(path), 8192)
 
 
 def _mixed(release: Path) -> Iterator[pa.RecordBatch]:
     """The rows of a release as `import` reads them, partition after partition by chance."""
     findings = Findings()
     for path in sorted(release.rglob("*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(8192, use_threads=False):
+        for batch in batches(pq.ParquetFile(path), 8192):
             table = read_release(pa.Table.from_batches([batch]), findings)
             yield from table.to_batches()
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import RunFolderError
 from opencodeinstruct.builder.files import flush, writing, written_error
 from opencodeinstruct.builder.finished import as_finished, refuse_misfits
@@ -260,7 +261,7 @@ def _refuse_duplicates(digests: bytearray, partitions: Iterable[Partition]) -> N
 def _named(digest: bytes, files: list[Path]) -> str:
     """The id with that digest, looked for in `files`."""
     for path in files:
-        for batch in pq.ParquetFile(path).iter_batches(columns=["id"]):
+        for batch in batches(pq.ParquetFile(path), PIECE_ROWS, ["id"]):
             for name in batch.column(0).to_pylist():
                 if _digest(name) == digest:
                     return str(name)

@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 from rich.markup import escape
 from rich.tree import Tree
 
+from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import Missing
 from opencodeinstruct.tools.outcome import Row
 from opencodeinstruct.tools.shown import visible
 
+_ROWS = 8192  # read at a time
 COLUMNS = (
     "id",
     "input",
@@ -83,7 +85,7 @@ def _rows(place: Path) -> Iterator[Row]:
     for file in files:
         table = pq.ParquetFile(file)
         names = [name for name in COLUMNS if name in table.schema_arrow.names]
-        for batch in table.iter_batches(columns=names):
+        for batch in batches(table, _ROWS, names):
             for row in batch.to_pylist():
                 if row.get("id") and row.get("input"):
                     yield row

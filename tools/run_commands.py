@@ -22,34 +22,58 @@ from opencodeinstruct.tools.llm.budget import Budget
 from opencodeinstruct.tools.overseeing import Bounds
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.running import Options, preview, run, run_one
-from opencodeinstruct.tools.screens import open_screens, say
-from opencodeinstruct.tools.session import open_session
+from opencodeinstruct.tools.screens import Screens, open_screens, say
+from opencodeinstruct.tools.session import Session, open_session
 from opencodeinstruct.tools.stages.dedup import banding_said
 from opencodeinstruct.tools.terminal import counts_table
 
 
-def run_command(
-    recipe: RecipePath,
-    out: Out = None,
-    show_rows: ShowRows = False,
-    drop_deferred: DropDeferred = False,
-    redo: Redo = False,
-    limit: Limit = None,
-    budget_tokens: BudgetTokens = None,
-    budget_usd: BudgetUsd = None,
-    max_hours: MaxHours = None,
-    metrics_port: MetricsPort = None,
-) -> None:
-    """Run RECIPE from seeds to a dataset that `load_dataset` loads.
+def _running(work: Callable[[Session, Options, Screens], int], says: str) -> Callable[..., None]:
+    """A command that does `work` with the run of a recipe, and says of itself what it does."""
 
-    Stopped or killed at any moment, the same command continues: nothing is paid twice. A spent
-    budget ends it with exit code 4; docs/engine.md says more of budgets and of what can be watched.
+    def command(
+        recipe: RecipePath,
+        out: Out = None,
+        show_rows: ShowRows = False,
+        drop_deferred: DropDeferred = False,
+        redo: Redo = False,
+        limit: Limit = None,
+        budget_tokens: BudgetTokens = None,
+        budget_usd: BudgetUsd = None,
+        max_hours: MaxHours = None,
+        metrics_port: MetricsPort = None,
+    ) -> None:
+        bounds = Bounds(Budget(budget_tokens, budget_usd, max_hours), metrics_port)
+        options = Options(show_rows, drop_deferred, redo, bounds=bounds)
+        raise typer.Exit(work(open_session(recipe, out, limit), options, open_screens()))
 
-    Example: `opencodeinstruct run examples/quickstart.yaml --show-rows`
-    """
-    bounds = Bounds(Budget(budget_tokens, budget_usd, max_hours), metrics_port)
-    options = Options(show_rows, drop_deferred, redo, bounds=bounds)
-    raise typer.Exit(run(open_session(recipe, out, limit), options, open_screens()))
+    command.__doc__ = says
+    return command
+
+
+run_command = _running(
+    run,
+    f"""{COMMANDS["run"].says}
+
+Stopped or killed at any moment, the same command continues: nothing is paid twice. A spent
+budget ends it with exit code 4; docs/engine.md says more of budgets and of what can be watched.
+
+Example: `opencodeinstruct run examples/quickstart.yaml --show-rows`
+""",
+)
+
+
+def stage_command(stage: str) -> Callable[..., None]:
+    """The command that runs `stage` alone."""
+
+    def alone(session: Session, options: Options, screens: Screens) -> int:
+        return run_one(session, stage, options, screens)
+
+    return _running(
+        alone,
+        f"{COMMANDS[stage].says}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"
+        f"Example: `opencodeinstruct {stage} examples/quickstart.yaml`",
+    )
 
 
 def preview_command(
@@ -89,30 +113,3 @@ def status_command(recipe: RecipePath, out: Out = None) -> None:
     if not missing and session.folder.dataset_is_current():
         told = "complete"
     say(f"{session.folder.path}: {told}")
-
-
-def stage_command(stage: str) -> Callable[..., None]:
-    """The command that runs `stage` alone."""
-
-    def command(
-        recipe: RecipePath,
-        out: Out = None,
-        show_rows: ShowRows = False,
-        drop_deferred: DropDeferred = False,
-        redo: Redo = False,
-        limit: Limit = None,
-        budget_tokens: BudgetTokens = None,
-        budget_usd: BudgetUsd = None,
-        max_hours: MaxHours = None,
-        metrics_port: MetricsPort = None,
-    ) -> None:
-        bounds = Bounds(Budget(budget_tokens, budget_usd, max_hours), metrics_port)
-        options = Options(show_rows, drop_deferred, redo, bounds=bounds)
-        session = open_session(recipe, out, limit)
-        raise typer.Exit(run_one(session, stage, options, open_screens()))
-
-    command.__doc__ = (
-        f"{COMMANDS[stage].says}\n\nRuns this stage alone, anew; `run` continues from it.\n\n"
-        f"Example: `opencodeinstruct {stage} examples/quickstart.yaml`"
-    )
-    return command

@@ -4,9 +4,9 @@ import re
 import sys
 from collections.abc import Iterator
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from linked import write_groups  # type: ignore[import-not-found]  # beside this program
 
+# this folder's own names stand before the packages'
 sys.path = [place for place in sys.path if not place.endswith("deduplicators")]
 from rensa import RMinHash, RMinHashLSH  # noqa: E402
 
@@ -34,28 +34,5 @@ def pairs(texts: list[str]) -> Iterator[tuple[int, int]]:
         hashes.append(own)
 
 
-def groups(count: int, linked: Iterator[tuple[int, int]]) -> list[int]:
-    """Of each row the first row that it is linked with."""
-    parents = list(range(count))
-
-    def root(row: int) -> int:
-        while parents[row] != row:
-            parents[row] = parents[parents[row]]
-            row = parents[row]
-        return row
-
-    for one, other in linked:
-        first, second = sorted((root(one), root(other)))
-        parents[second] = first
-    return [root(row) for row in range(count)]
-
-
-def main(source: str, out: str) -> None:
-    """Write the groups of `source` to `out`."""
-    texts = pq.read_table(source, columns=["text"])["text"].to_pylist()
-    found = groups(len(texts), pairs(texts))
-    pq.write_table(pa.table({"row": range(len(texts)), "group": found}), out)
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    write_groups(*sys.argv[1:], pairs)

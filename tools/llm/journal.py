@@ -21,28 +21,18 @@ from types import TracebackType
 from typing import Any
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, RowError
-from opencodeinstruct.tools.llm.journal_file import connected, explained, locked, opened
+from opencodeinstruct.tools.llm.journal_file import OF_ANSWER, connected, explained, locked, opened
 from opencodeinstruct.tools.llm.protocol import clean, count_of
 from opencodeinstruct.tools.ports import Answer, Request
 
 LARGEST_BATCH = 1000  # answers in one commit
 
-_FIELDS = (
-    "text",
-    "model",
-    "finish_reason",
-    "prompt_tokens",
-    "completion_tokens",
-    "reasoning",
-    "cached_tokens",
-    "seconds",
-)
-_COLUMNS = ("key", "max_tokens", "request", *_FIELDS, "role")
+_COLUMNS = ("key", "max_tokens", "request", *OF_ANSWER, "role")
 _INSERT = (
     f"INSERT OR REPLACE INTO answers ({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
-_SELECT = f"SELECT max_tokens, {', '.join(_FIELDS)} FROM answers WHERE key = ?"
+_SELECT = f"SELECT max_tokens, {', '.join(OF_ANSWER)} FROM answers WHERE key = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +215,7 @@ def _tell(waiting: list[asyncio.Future[None] | None], failure: ProjectError | No
 
 
 def _row(text: str, max_tokens: int, answer: Answer, role: str | None) -> tuple[object, ...]:
-    said = [getattr(answer, name) for name in _FIELDS]
+    said = [getattr(answer, name) for name in OF_ANSWER]
     cleaned = [clean(value) if isinstance(value, str) else value for value in said]
     return (_key(text), max_tokens, text, *cleaned, role)
 
@@ -248,7 +238,7 @@ def _imported(
         if of_model is not None and request["model"] != of_model:
             return None
         text = _canonical({**request, "model": as_model or request["model"]})
-        answer = Answer(**{name: given[name] for name in _FIELDS if name in given})
+        answer = Answer(**{name: given[name] for name in OF_ANSWER if name in given})
         _check_types(answer, given["max_tokens"])
         return _row(text, given["max_tokens"], answer, given.get("role"))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

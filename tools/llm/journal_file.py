@@ -19,6 +19,18 @@ CREATE TABLE answers (
     PRIMARY KEY (key, max_tokens)
 )
 """
+OF_ANSWER = (
+    "text",
+    "model",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "reasoning",
+    "cached_tokens",
+    "seconds",
+)
+"""The columns that are an answer's own fields."""
+
 ADDED = (
     "ALTER TABLE answers ADD COLUMN reasoning TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE answers ADD COLUMN cached_tokens INTEGER",

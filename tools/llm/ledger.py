@@ -12,20 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from opencodeinstruct.builder.errors import Missing, RunFolderError
-from opencodeinstruct.tools.llm.journal_file import APPLICATION, VERSION, explained
+from opencodeinstruct.tools.llm.journal_file import APPLICATION, OF_ANSWER, VERSION, explained
 
-_EXPORTED = (
-    "max_tokens",
-    "text",
-    "model",
-    "finish_reason",
-    "prompt_tokens",
-    "completion_tokens",
-    "reasoning",
-    "cached_tokens",
-    "seconds",
-    "role",
-)
+_EXPORTED = ("max_tokens", *OF_ANSWER, "role")
 _ASKED = "json_extract(request, '$.model')"  # the name that was asked for, not what answered
 
 

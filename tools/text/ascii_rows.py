@@ -22,7 +22,15 @@ from opencodeinstruct.tools.text.characters import (
     characters,
 )
 from opencodeinstruct.tools.text.compiled import compiled, inlined, load_word, trailing_zeros
-from opencodeinstruct.tools.text.folding import START, Hashes, ended, mixed, with_bytes, with_word
+from opencodeinstruct.tools.text.folding import (
+    START,
+    Hashes,
+    ended,
+    mixed,
+    next_high,
+    with_bytes,
+    with_word,
+)
 from opencodeinstruct.tools.text.operators import operator_end
 
 _ASCII = 128
@@ -74,11 +82,12 @@ def write(made: Made, count: int, hashed: np.uint64, start: int, end: int) -> in
 
 
 class Bytes(NamedTuple):
-    """By byte: what it is to the scanner, what it is compared as, if it is blank, and its kind."""
+    """By byte: what it is to the scanner, what it is compared as, if it is blank or separates."""
 
     codes: NDArray[np.uint8]
     values: NDArray[np.uint64]
     blank: NDArray[np.bool_]
+    separates: NDArray[np.bool_]
     kinds: NDArray[np.uint8]
     lowest: NDArray[np.uint64]
 
@@ -95,7 +104,7 @@ def bytes_of(*, operators: bool, split_case: bool) -> Bytes:
     if operators:
         codes[np.isin(kinds, (OPERATOR, WEAK, BANG))] = _OPERATOR
     values = tables.values[:_ASCII].astype(np.uint64)
-    return Bytes(codes, values, kinds == BLANK, kinds.copy(), _LOWEST)
+    return Bytes(codes, values, kinds == BLANK, codes == SEPARATOR, kinds.copy(), _LOWEST)
 
 
 @inlined
@@ -151,6 +160,23 @@ def _visible(data: NDArray[np.uint8], place: int, end: int, blank: NDArray[np.bo
     while count < _WORD and place + count < end and not blank[data[place + count]]:
         count += 1
     return count
+
+
+@compiled
+def next_stretch(
+    data: NDArray[np.uint8], place: int, end: int, apart: NDArray[np.bool_]
+) -> tuple[int, int]:
+    """Where the ASCII from `place` on ends, and where what holds the next other character ends.
+
+    Both end at a byte of ASCII that is `apart`, or at `end`.
+    """
+    stop = next_high(data, place, end)
+    upto = stop
+    while place < upto < end and not apart[data[upto - 1]]:
+        upto -= 1
+    while stop < end and (data[stop] >= _ASCII or not apart[data[stop]]):
+        stop += 1
+    return upto, stop
 
 
 @compiled

@@ -23,11 +23,13 @@ from opencodeinstruct.tools.text.benchmark_index import (
 )
 from opencodeinstruct.tools.text.code_tokens import code_tokens
 from opencodeinstruct.tools.text.overlap import (
+    Candidates,
     Places,
     Weights,
     candidates,
     count_background,
 )
+from opencodeinstruct.tools.text.shingles import Grams
 from opencodeinstruct.tools.text.tokens import Tokens
 
 DETECTORS = ("ngrams", "containment", "code")
@@ -194,26 +196,30 @@ def _whole(measured: Measured) -> NDArray[np.bool_]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is looked for, and of how much of a part a row must hold the runs to be measured."""
+
+    index: RunIndex
+    weighed: Weighed
+    share: float
+    weight: float
+    long: int
+
+    def among(self, of: Tokens, grams: Grams) -> tuple[Candidates, Measured]:
+        """The rows and parts that come near each other, measured; `grams` are the runs of `of`."""
+        parts, weights = self.index.parts, self.weighed.weights
+        totals, share, weight = self.weighed.totals, self.share, self.weight
+        pairs = candidates(grams, parts, weights, totals, share=share, weight=weight)
+        tokens, size = self.weighed.tokens, self.index.size
+        found = measure(pairs, of, grams, parts, weights, tokens, size=size, long=self.long)
+        return pairs, found
+
+
 def _matches_of_words(of: Tokens, scales: Scales, limits: Thresholds) -> list[Match]:
-    index, weighed, grams = scales.index.words, scales.words, runs_of_words(of)
-    pairs = candidates(
-        grams,
-        index.parts,
-        weighed.weights,
-        weighed.totals,
-        share=_LEAST_SHARE,
-        weight=_LEAST_WEIGHT,
-    )
-    found = measure(
-        pairs,
-        of,
-        grams,
-        index.parts,
-        weighed.weights,
-        weighed.tokens,
-        size=index.size,
-        long=limits.ngram_words,
-    )
+    index = scales.index.words
+    looked_for = _Search(index, scales.words, _LEAST_SHARE, _LEAST_WEIGHT, limits.ngram_words)
+    pairs, found = looked_for.among(of, runs_of_words(of))
     numbers = index.numbers[pairs.parts]
     prose = np.array([part.kind in PROSE for part in scales.index.parts], np.bool_)[numbers]
     least = np.where(prose, limits.containment, limits.code_containment)
@@ -234,25 +240,9 @@ def _matches_of_words(of: Tokens, scales: Scales, limits: Thresholds) -> list[Ma
 
 
 def _matches_of_code(of: Tokens, scales: Scales, limits: Thresholds) -> list[Match]:
-    index, weighed, grams = scales.index.code, scales.code, runs_of_code(of)
-    pairs = candidates(
-        grams,
-        index.parts,
-        weighed.weights,
-        weighed.totals,
-        share=_LEAST_CODE,
-        weight=np.inf,
-    )
-    found = measure(
-        pairs,
-        of,
-        grams,
-        index.parts,
-        weighed.weights,
-        weighed.tokens,
-        size=index.size,
-        long=0,
-    )
+    index = scales.index.code
+    looked_for = _Search(index, scales.code, _LEAST_CODE, np.inf, long=0)
+    pairs, found = looked_for.among(of, runs_of_code(of))
     enough = found.score * found.total >= limits.evidence
     counts = (found.score >= limits.code) & enough
     return _listed("code", found.score, counts, pairs.rows, index.numbers[pairs.parts], found, of)

@@ -16,13 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.ascii_rows import (
-    SEPARATOR,
     Bytes,
     Made,
     Span,
     are_small,
     bytes_of,
     made_of,
+    next_stretch,
     scan_ascii,
     write,
 )
@@ -48,7 +48,6 @@ from opencodeinstruct.tools.text.folding import (
     absorb,
     characters_of,
     far_slot,
-    next_high,
     settled,
     with_value,
 )
@@ -199,18 +198,13 @@ def scan_row(
     Between two separators it is slow only where there is more than ASCII. `marks` is room for
     `WAITING` marks.
     """
-    codes, row, place = tables.plain.codes, (begin, end), begin
+    row, place = (begin, end), begin
     while place < end:
-        high = next_high(data, place, end)
-        upto = high
-        while place < upto < end and codes[data[upto - 1]] != SEPARATOR:
-            upto -= 1
+        upto, stop = next_stretch(data, place, end, tables.plain.separates)
         count = scan_ascii(data, row, (place, upto), tables.plain, made, count)
-        place = high
-        while place < end and (data[place] >= 0x80 or codes[data[place]] != SEPARATOR):
-            place += 1
-        if upto < place:
-            count = _scan_any(data, row, (upto, place), tables, marks, made, count)
+        if upto < stop:
+            count = _scan_any(data, row, (upto, stop), tables, marks, made, count)
+        place = stop
     return count
 
 

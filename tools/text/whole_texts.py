@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from opencodeinstruct.tools.text.ascii_rows import Bytes, bytes_of, hash_ascii
+from opencodeinstruct.tools.text.ascii_rows import Bytes, bytes_of, hash_ascii, next_stretch
 from opencodeinstruct.tools.text.buffers import batches
 from opencodeinstruct.tools.text.characters import BLANK, HIDDEN, Characters
 from opencodeinstruct.tools.text.compiled import compiled
@@ -19,7 +19,6 @@ from opencodeinstruct.tools.text.folding import (
     characters_of,
     far_slot,
     mixed,
-    next_high,
     settled,
     with_word,
 )
@@ -64,17 +63,12 @@ def hash_text(
 
     Between two blanks it is slow only where there is more than ASCII.
     """
-    blank, whole, place = plain.blank, START[0], begin
+    whole, place = START[0], begin
     while place < end:
-        high = next_high(data, place, end)
-        upto = high
-        while place < upto < end and not blank[data[upto - 1]]:
-            upto -= 1
+        upto, stop = next_stretch(data, place, end, plain.blank)
         whole = hash_ascii(data, place, upto, plain, whole)
-        place = high
-        while place < end and (data[place] >= 0x80 or not blank[data[place]]):
-            place += 1
-        whole = _hash_any(data, upto, place, tables, marks, whole)
+        whole = _hash_any(data, upto, stop, tables, marks, whole)
+        place = stop
     return mixed(whole)
 
 
