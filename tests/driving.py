@@ -94,6 +94,15 @@ def each_row(plan: Plan, at_once: int = 3) -> EachRow:
     return EachRow(work, at_once)
 
 
+def columns_in(table: pa.Table) -> ReadColumns:
+    """Reads the columns that `table` has of those asked for."""
+
+    def read(names: Sequence[str]) -> Iterator[pa.Table]:
+        yield table.select([name for name in names if name in table.column_names])
+
+    return read
+
+
 def columns(plan: Plan, *, whole: bool) -> Columns | Compared:
     def decide(table: pa.Table) -> Verdicts:
         numbers = [int(own) for own in table["id"].to_pylist()]

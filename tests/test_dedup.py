@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opencodeinstruct.tools.outcome import Verdicts, columns_in
+from opencodeinstruct.tools.outcome import Verdicts
 from opencodeinstruct.tools.stages.dedup import DedupSettings, dedup
 from opencodeinstruct.tools.text.alike import Alike, Texts, find_alike
 from opencodeinstruct.tools.text.banding import Banding, choose_banding
 from opencodeinstruct.tools.text.known_texts import KnownTexts, add_to_index, open_index
 from opencodeinstruct.tools.text.row_marks import Likeness
 from opencodeinstruct.tools.text.tokens import tokens
+from tests.driving import columns_in
 
 LONG = (
     "Write a function that takes the list of parcels on a van and returns the order in which the"

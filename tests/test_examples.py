@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from opencodeinstruct.tools.benchmarks.load import load_benchmark
-from opencodeinstruct.tools.outcome import Kept, columns_in
+from opencodeinstruct.tools.outcome import Kept
 from opencodeinstruct.tools.sources.read import read_seeds
 from opencodeinstruct.tools.stages.clean import CleanSettings, clean
 from opencodeinstruct.tools.stages.decontaminate import (
@@ -20,6 +20,7 @@ from opencodeinstruct.tools.stages.decontaminate import (
 from opencodeinstruct.tools.stages.dedup import DedupSettings, dedup
 from opencodeinstruct.tools.stages.seeds import ProblemFields, ProblemsSource
 from opencodeinstruct.tools.text.benchmark_index import index_benchmarks
+from tests.driving import columns_in
 
 PATH = Path(__file__).parents[1] / "examples" / "problems.jsonl"
 PROBLEMS: list[dict[str, Any]] = [json.loads(line) for line in PATH.read_text().splitlines()]

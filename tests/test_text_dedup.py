@@ -8,10 +8,10 @@ import pytest
 
 from opencodeinstruct.builder.errors import Missing
 from opencodeinstruct.tools.deduplicated import deduplicated
-from opencodeinstruct.tools.outcome import columns_in
 from opencodeinstruct.tools.stages.dedup import DedupSettings, dedup
 from opencodeinstruct.tools.text.shingles import shingles
 from opencodeinstruct.tools.text_dedup import text_dedup_clusters
+from tests.driving import columns_in
 
 
 def installed() -> bool:

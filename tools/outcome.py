@@ -52,15 +52,6 @@ ReadColumns = Callable[[Sequence[str]], Iterator[pa.Table]]
 """All rows in order, some at a time, each time from the first on; of the columns asked for."""
 
 
-def columns_in(table: pa.Table) -> ReadColumns:
-    """Reads the columns that `table` has of those asked for."""
-
-    def read(names: Sequence[str]) -> Iterator[pa.Table]:
-        yield table.select([name for name in names if name in table.column_names])
-
-    return read
-
-
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """A column stage's decision about a batch of n rows.
