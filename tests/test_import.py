@@ -2,13 +2,12 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -141,20 +140,55 @@ def test_what_comes_out_does_not_depend_on_processes_or_kills(
     script = tmp_path / "program.py"
     script.write_text(program)
     root = Path(__file__).resolve().parents[1]
-    draw = random.Random(1)
-    for longest in (1.5, 2.0, 3.0, 4.0, 5.0, 600.0):
-        process = subprocess.Popen(
-            [sys.executable, script, release, killed],
-            env={**os.environ, "PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"},
-        )
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(longest if longest > 5 else draw.uniform(1.0, longest))
-        process.send_signal(signal.SIGKILL)
-        if process.wait() == 0:  # on a quick machine before the last kill
-            break
-    assert process.returncode == 0
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
+    staging = tmp_path / ".killed.importing"
+
+    def kill_when(happened: Callable[[], bool]) -> bool:
+        """Begin, or go on, and be killed at that moment; false where the end came first."""
+        with subprocess.Popen(
+            [sys.executable, script, release, killed], env=environment
+        ) as process:
+            while process.poll() is None:
+                if happened():
+                    process.send_signal(signal.SIGKILL)
+                    break
+        return process.returncode != 0
+
+    def files(pattern: str) -> int:
+        return len(list(staging.glob(pattern)))
+
+    assert kill_when(lambda: files("plan.json") == 1)
+    assert kill_when(lambda: files("unit-*/**/*") > 0)
+    kill_when(lambda: files("*.report") > 0)
+    kill_when(lambda: files("*.report") > 1)
+    kill_when(lambda: files("dataset/**/*.parquet") > 0)
+    kill_when((killed / "README.md").exists)
+    if not killed.exists() or staging.exists():
+        assert not kill_when(lambda: False)
     assert contents(killed) == contents(tmp_path / "one")
-    assert not (tmp_path / ".killed.importing").exists()
+    assert not staging.exists()
+
+
+def test_killed_after_the_folder_had_its_name_the_same_call_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = write(tmp_path / "release", ROWS[:20], 2)
+    source = find_release(str(release))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing, "_clear", killed)
+    with pytest.raises(KeyboardInterrupt):
+        import_release(source, tmp_path / "out", workers=1, settings=SETTINGS)
+    monkeypatch.undo()
+    before = contents(tmp_path / "out")
+    report = import_release(source, tmp_path / "out", workers=1, settings=SETTINGS)
+    assert (report.rows, report.built.folder) == (20, tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    with pytest.raises(RunFolderError, match="is there already"):
+        import_release(source, tmp_path / "out", workers=1, settings=SETTINGS)
 
 
 def test_a_folder_that_is_there_and_another_source_are_refused(tmp_path: Path) -> None:

@@ -132,17 +132,26 @@ def import_release(
     Raises `RunFolderError` where `out` is there, or another import is under way beside it.
     """
     out = out.resolve()
-    if out.exists() and (not out.is_dir() or next(out.iterdir(), None) is not None):
-        raise RunFolderError(f"{out}: is there already. Give another folder, or move it away.")
     staging = out.with_name(f".{out.name}.importing")
+    whole = staging / "whole"
+    there = out.exists() and (not out.is_dir() or next(out.iterdir(), None) is not None)
+    if there and not whole.exists():
+        raise RunFolderError(f"{out}: is there already. Give another folder, or move it away.")
     try:
         staging.mkdir(parents=True, exist_ok=True)
         with (staging / "lock").open("w") as lock:
             _lock(lock, staging)
             _claim(staging, source)
-            units = _units(source, staging)
-            _convert(units, workers, progress)
-            return _assembled(units, source, staging, out, settings)
+            if there:  # killed after the folder had its name
+                report: ImportReport = pickle.loads(whole.read_bytes())
+            else:
+                units = _units(source, staging)
+                _convert(units, workers, progress)
+                report = _assembled(units, source, staging, out, settings)
+                write_bytes(whole, pickle.dumps(report))
+                _named(staging / "dataset", out)
+            _clear(staging, whole)
+            return report
     except OSError as error:
         raise written_error(out, error) from error
 
@@ -273,7 +282,7 @@ def _count(rows: int) -> None:
 def _assembled(
     units: Sequence[_Unit], source: Source, staging: Path, out: Path, settings: BuildSettings
 ) -> ImportReport:
-    """Move the shards of all units to their place, describe them, and give the folder its name."""
+    """Move the shards of all units to their place below `staging`, and describe them."""
     stats, findings, ids = no_stats(), Findings(), array("Q")
     found: list[tuple[Path, Shard]] = []
     for unit in units:
@@ -300,12 +309,25 @@ def _assembled(
     )
     write_empty(building)
     counts = describe(building, shards, stats, facts, settings)
+    return ImportReport(BuildReport(out, stats.rows, counts, tuple(shards)), stats.rows, findings)
+
+
+def _named(building: Path, out: Path) -> None:
+    """The folder that is complete gets its name."""
     if out.exists():
         out.rmdir()
     building.rename(out)
     flush(out.parent)
+
+
+def _clear(staging: Path, whole: Path) -> None:
+    """Remove `staging`, and last what says that the import is whole."""
+    for path in staging.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name not in (whole.name, "plan.json"):
+            path.unlink(missing_ok=True)
     shutil.rmtree(staging, ignore_errors=True)
-    return ImportReport(BuildReport(out, stats.rows, counts, tuple(shards)), stats.rows, findings)
 
 
 def _move(path: Path, target: Path) -> None:
