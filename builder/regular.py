@@ -5,7 +5,9 @@ release's card says, strictly: then what is found here is what a parser would ha
 rows are left to `builder/release.py`, which reads anything.
 """
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +18,24 @@ from opencodeinstruct.builder.schema import CRITERIA, PUBLISHED
 from opencodeinstruct.builder.subsets import DOMAINS
 
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int32]
 
 _ESCAPE = r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
 _STRING = rf'"(?:[^"\\\x00-\x1f]|{_ESCAPE})*"'
-_ITEM = rf'"(?:[^",\\\x00-\x1f]|{_ESCAPE})(?:[^"\\\x00-\x1f]|{_ESCAPE})*"'  # begins with no comma
+_ITEM = rf'"(?:[^"\\\x00-\x1f]|{_ESCAPE})*(?:[^" \\\x00-\x1f]|{_ESCAPE})"'
+"""Ends in no space, so that `", "` stands between items only."""
+
+_KEYS = [f'"{name}": {{"score": ' for name in CRITERIA]
 _JUDGEMENT = (
     r"^\{"
-    + ", ".join(
-        rf'"{name}": \{{"score": (?P<{name}>[1-5]), "justification": {_STRING}\}}'
-        for name in CRITERIA
-    )
+    + ", ".join(rf'{re.escape(key)}[1-5], "justification": {_STRING}\}}' for key in _KEYS)
     + r"\}$"
 )
 _TESTS = rf"^\[{_ITEM}(?:, {_ITEM})*\]$"
 _STATUSES = r'^\["(?:pass|fail)"(?:, "(?:pass|fail)")*\]$'
 _CALLED = r"^\[\"(?:\\n)?assert (?:not )?\(*(?P<name>[A-Za-z_]\w*)\("
 _OPEN = "python\n"
+_PARTS = 3  # before, inside and after the one block
 _CLOSE = 1e-9
 
 
@@ -71,14 +75,32 @@ def _plain(given: dict[str, pa.Array]) -> Mask:
 
 
 def _judged(judgement: pa.Array) -> tuple[Mask, dict[str, pa.Array]]:
-    found = pc.extract_regex(judgement, _JUDGEMENT)
-    scores = {name: _digits(pc.struct_field(found, name)) for name in CRITERIA}
-    least = pc.min_element_wise(*scores.values(), skip_nulls=False)
-    return _mask(pc.is_valid(found)), {**scores, "judge_score": least}
+    mask = _mask(pc.match_substring_regex(judgement, _JUDGEMENT))
+    starts, data = _bytes(judgement)
+    scores = {
+        name: pa.array(_digits(data, starts, key.encode(), mask), pa.int8())
+        for name, key in zip(CRITERIA, _KEYS, strict=True)
+    }
+    return mask, {**scores, "judge_score": pc.min_element_wise(*scores.values())}
 
 
-def _digits(texts: pa.Array) -> pa.Array:
-    return pc.cast(pc.if_else(pc.equal(texts, ""), None, texts), pa.int8())
+def _digits(data: bytes, starts: Places, key: bytes, mask: Mask) -> npt.NDArray[np.uint8]:
+    """The digit after the one `key` of each text of `mask`; 0 for other texts.
+
+    No quotation mark stands unescaped in a JSON string, so that a key is found nowhere else.
+    """
+    places = [data.find(key, start) for start in starts[:-1][mask].tolist()]
+    found = np.zeros(len(mask), np.uint8)
+    found[mask] = np.frombuffer(data, np.uint8)[np.array(places, np.int64) + len(key)] - ord("0")
+    return found
+
+
+def _bytes(texts: pa.Array) -> tuple[Places, bytes]:
+    """All texts on end, and where each begins and the last one ends."""
+    _, offsets, data = texts.buffers()
+    starts = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    first, last = int(starts[0]), int(starts[-1])
+    return starts - first, data.slice(first, last - first).to_pybytes() if data else b""
 
 
 def _counted(given: dict[str, pa.Array]) -> tuple[Mask, dict[str, pa.Array]]:
@@ -100,7 +122,8 @@ def _counted(given: dict[str, pa.Array]) -> tuple[Mask, dict[str, pa.Array]]:
     rate = pc.divide(pc.cast(passed, pa.float64()), pc.cast(total, pa.float64()))
     apart = pc.abs(pc.subtract(given["average_test_score"], rate))
     mask = _mask(spread(pa.array(known))) & _mask(pc.less(apart, _CLOSE))
-    mask &= _mask(pc.equal(_items(given["unit_tests"]), pc.cast(total, pa.int32())))
+    easy, items = _items(given["unit_tests"])
+    mask &= easy & (items == pc.fill_null(total, 0).to_numpy())
     small = _mask(pc.less(total, 32_768))
     return mask & small, {
         "tests_passed": pc.cast(passed, pa.int16(), safe=False),
@@ -110,37 +133,32 @@ def _counted(given: dict[str, pa.Array]) -> tuple[Mask, dict[str, pa.Array]]:
     }
 
 
-def _items(tests: pa.Array) -> pa.Array:
-    """How many items each JSON list has, or null where that is not so easily told.
-
-    Items are what stands between `", "`, where none begins with a comma or ends in a quote, a
-    comma and a space.
-    """
-    easy = pc.and_(
-        pc.match_substring_regex(tests, _TESTS),
-        pc.invert(pc.match_substring(tests, '\\", "')),
-    )
-    count = pc.add(pc.count_substring(tests, '", "'), pa.scalar(1, pa.int32()))
-    return pc.if_else(easy, count, None)
+def _items(tests: pa.Array) -> tuple[Mask, npt.NDArray[np.int64]]:
+    """Whether it is easily told how many items each JSON list has, and how many these are."""
+    easy = _mask(pc.match_substring_regex(tests, _TESTS))
+    starts, data = _bytes(tests)
+    count = [data.count(b'", "', *ends) + 1 for ends in pairwise(starts.tolist())]
+    return easy, np.array(count, np.int64)
 
 
 def _solved(output: pa.Array, tests: pa.Array) -> tuple[Mask, dict[str, pa.Array]]:
     """The one block of code of each answer, where it defines what the first test calls."""
-    names = pc.struct_field(pc.extract_regex(tests, _CALLED), "name").to_pylist()
-    solutions: list[str | None] = []
-    for text, name in zip(output.to_pylist(), names, strict=True):
-        parts: list[str] = [] if text is None else text.split("```")
-        code = None
-        if name and len(parts) == 3 and parts[0][-1:] in ("", "\n"):
-            block = parts[1]
-            if block.startswith(_OPEN) and block[-1] == "\n" and f"def {name}(" in block:
-                code = block[len(_OPEN) :]
-        solutions.append(code)
-    found = pa.array(solutions, pa.string())
-    return _mask(pc.is_valid(found)), {
-        "contract": pa.array(["call"] * len(found)),
-        "entry_point": pa.array(names, pa.string()),
-        "solution": found,
+    names = pc.struct_field(pc.extract_regex(tests, _CALLED), "name")
+    parts = pc.split_pattern(pc.fill_null(output, ""), "```")
+    starts, flat = parts.offsets.to_numpy()[: len(output)], parts.values
+    three = np.diff(parts.offsets.to_numpy()) == _PARTS
+    before = flat.take(pa.array(starts))
+    block = flat.take(pa.array(starts + three))
+    fenced = pc.or_(pc.equal(before, ""), pc.ends_with(before, "\n"))
+    whole = pc.and_(pc.starts_with(block, _OPEN), pc.ends_with(block, "\n"))
+    mask = three & _mask(pc.and_(fenced, whole)) & _mask(pc.is_valid(names))
+    code = pc.utf8_slice_codeunits(block, len(_OPEN))
+    pairs = zip(code.to_pylist(), names.to_pylist(), strict=True)
+    mask &= np.array([f"def {name}(" in text for text, name in pairs], np.bool_)
+    return mask, {
+        "contract": pa.array(["call"] * len(code), pa.string()),
+        "entry_point": names,
+        "solution": code,
     }
 
 

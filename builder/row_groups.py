@@ -27,6 +27,21 @@ GROUP_BYTES = 4 << 20
 Sizes = npt.NDArray[np.int64]
 
 _TEXTS = [field.name for field in dataset_schema() if field.type == pa.string()]
+
+
+def _is_evidence(type: pa.DataType) -> bool:
+    return bool(pa.types.is_list(type) and pa.types.is_struct(type.value_type))
+
+
+_DIFFERENT = {"id", "input", "output", "llm_judgement", "unit_tests", "solution", "reasoning"}
+_REPEATED = [
+    f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+    for field in dataset_schema()
+    if field.name not in _DIFFERENT and not _is_evidence(field.type)
+]
+"""Columns with a dictionary. One whose values all differ would be built, grow too large, and be
+left; those of evidence, empty in most rows, would cost as much time as their compression."""
+
 _RANGED = [
     field.name
     for field in dataset_schema()
@@ -118,18 +133,21 @@ class Partition:
     files: list[Path] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     arrow_bytes: list[int] = field(default_factory=list)
-    _waiting: list[pa.Table] = field(default_factory=list)
+    _waiting: list[pa.RecordBatch] = field(default_factory=list)
     _sizes: list[Sizes] = field(default_factory=list)
     _rows: int = 0
     _bytes: int = 0
     _room: int = 0
     _lane: _Lane | None = None
 
-    def add(self, table: pa.Table, sizes: Sizes, compressors: Compressors) -> None:
-        """Take the rows of `table`, of that many bytes of text each; write groups that are full."""
-        self._waiting.append(table)
+    def add(self, batch: pa.RecordBatch, sizes: Sizes, compressors: Compressors) -> None:
+        """Take the rows of `batch`, of that many bytes of text each; write groups that are full.
+
+        Columns of nothing but nulls may be left out.
+        """
+        self._waiting.append(batch)
         self._sizes.append(sizes)
-        self._rows += table.num_rows
+        self._rows += batch.num_rows
         self._bytes += int(sizes.sum())
         most = min(GROUP_ROWS, self._room or self.rows_per_file)
         if self._rows >= most or self._bytes >= GROUP_BYTES:
@@ -161,19 +179,22 @@ class Partition:
     def _drain(self, compressors: Compressors, *, to_the_end: bool) -> None:
         if not self._waiting:
             return
-        table, sizes = pa.concat_tables(self._waiting), np.concatenate(self._sizes)
+        tables = [pa.Table.from_batches([batch]) for batch in self._waiting]
+        table, sizes = (
+            pa.concat_tables(tables, promote_options="default"),
+            np.concatenate(self._sizes),
+        )
         start = 0
         while start < table.num_rows:
             room = self._room or self.rows_per_file
             rows, full = _group_size(sizes[start:], min(GROUP_ROWS, room))
             if not full and not to_the_end:
                 break
-            self._write(table.slice(start, rows).combine_chunks(), room, compressors)
+            self._write(_whole(table.slice(start, rows)), room, compressors)
             start += rows
-        left = taken(
-            table.slice(start), np.arange(table.num_rows - start)
-        )  # a slice holds all of it
-        self._waiting, self._sizes = [left], [sizes[start:]]
+        left = table.slice(start).combine_chunks().to_batches()
+        self._waiting = [copied(batch, 0, batch.num_rows) for batch in left]
+        self._sizes = [sizes[start:]]
         self._rows, self._bytes = table.num_rows - start, int(sizes[start:].sum())
 
     def _write(self, group: pa.Table, room: int, compressors: Compressors) -> None:
@@ -189,15 +210,20 @@ class Partition:
         self._room = room - group.num_rows
 
 
-def taken(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
-    """Copies of `rows`, not holding on to `table`; columns of nothing but nulls cost little."""
+def copied(batch: pa.RecordBatch, start: int, end: int) -> pa.RecordBatch:
+    """A copy of rows `start` to `end`, which does not hold on to `batch`."""
+    return pa.concat_batches([batch.slice(start, end - start), batch.slice(0, 0)])
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    """`table` with all columns of a dataset, in one chunk; those that are not there are null."""
+    table, schema = table.combine_chunks(), dataset_schema()
+    names = set(table.schema.names)
     columns = [
-        pa.nulls(len(rows), column.type)
-        if column.null_count == table.num_rows
-        else column.take(rows)
-        for column in table.columns
+        table[field.name] if field.name in names else pa.nulls(table.num_rows, field.type)
+        for field in schema
     ]
-    return pa.table(columns, schema=table.schema)
+    return pa.table(columns, schema=schema)
 
 
 def parquet_writer(path: Path) -> Any:
@@ -209,6 +235,7 @@ def parquet_writer(path: Path) -> Any:
         compression="zstd",
         write_page_index=True,
         write_statistics=_RANGED,
+        use_dictionary=_REPEATED,
         **cut,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,8 @@ from opencodeinstruct.builder.row_groups import (
     Compressors,
     Partition,
     Sizes,
+    copied,
     parquet_writer,
-    taken,
     text_sizes,
 )
 from opencodeinstruct.builder.schema import dataset_schema
@@ -145,10 +146,10 @@ class _Work:
         refuse_misfits(table, self.taken, gaps=self.gaps)
         if not self.gaps:
             self.digests += b"".join(_digest(one) for one in table["id"].to_pylist())
-        for key, rows, sizes in _split(table):
+        for key, batch, sizes in _split(table):
             if key not in self.partitions:
                 self.partitions[key] = self._opened(key)
-            self.partitions[key].add(rows, sizes, self.compressors)
+            self.partitions[key].add(batch, sizes, self.compressors)
         self.taken += table.num_rows
 
     def finish(self) -> None:
@@ -196,16 +197,33 @@ def _sliced(gathered: list[pa.Table]) -> Iterator[pa.Table]:
         yield table.slice(start, PIECE_ROWS).combine_chunks()
 
 
-def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.Table, Sizes]]:
-    """The rows of `table` by partition, in order, as copies that do not hold on to `table`."""
+def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.RecordBatch, Sizes]]:
+    """The rows of `table` by partition, in order, as copies that do not hold on to `table`.
+
+    Columns of nothing but nulls are left out.
+    """
     found = pc.index_in(table["domain"], value_set=pa.array(DOMAINS))
     domain = pc.fill_null(found, len(DOMAINS)).to_numpy().astype(np.int64)
     judge = pc.fill_null(table["judge_score"], 0).to_numpy()
     bucket = buckets_of(table["tests_passed"], table["tests_total"])
-    keys, sizes = (domain * 8 + judge) * 8 + bucket, text_sizes(table)
-    for key in np.unique(keys).tolist():
-        rows = np.flatnonzero(keys == key)
-        yield (key // 64, key // 8 % 8, key % 8), taken(table, rows), sizes[rows]
+    keys = (domain * 8 + judge) * 8 + bucket
+    order = np.argsort(keys, kind="stable")
+    keys, sizes, batch = keys[order], text_sizes(table)[order], _live(table).take(pa.array(order))
+    ends = [*(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(keys)]
+    for start, end in pairwise([0, *ends]):
+        key = int(keys[start])
+        place = key // 64, key // 8 % 8, key % 8
+        yield place, copied(batch, start, end), sizes[start:end]
+
+
+def _live(table: pa.Table) -> pa.RecordBatch:
+    """The columns of `table`, of one chunk each, that hold a value."""
+    names = [
+        name
+        for name, column in zip(table.schema.names, table.columns, strict=True)
+        if column.null_count < table.num_rows
+    ]
+    return table.select(names).to_batches()[0]
 
 
 def _sealed(path: Path) -> str:

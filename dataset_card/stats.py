@@ -245,4 +245,8 @@ def _count_values(table: pa.Table, stats: Stats) -> None:
 
 
 def _value_counts(column: pa.ChunkedArray) -> dict[Any, int]:
-    return {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(column)}
+    counted = pc.value_counts(column)
+    values, counts = counted.field("values"), counted.field("counts")
+    numbers = pa.types.is_integer(values.type) and not values.null_count
+    named = values.to_numpy().tolist() if numbers else values.to_pylist()
+    return dict(zip(named, counts.to_numpy().tolist(), strict=True))

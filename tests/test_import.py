@@ -85,6 +85,16 @@ def test_no_row_is_lost_and_what_was_not_read_is_counted(
     assert verify(folder).whole
 
 
+def test_ids_that_differ_have_different_numbers_wherever_they_stand() -> None:
+    words = [f"{n:08x}" for n in range(100)]
+    ids = [f"{one}{other}{'0' * 16}" for one in words for other in words]
+    ids += [f"{n:032x}" for n in range(10_000, 20_000)] + ["", "é" * 16, "x" * 31, "x" * 33]
+    numbers = importing._numbers(pa.chunked_array([ids[:7], ids[7:]]))
+    assert len(set(numbers.tolist())) == len(ids)
+    part = importing._numbers(pa.chunked_array([ids]).slice(9_990, 20))
+    assert part.tolist() == numbers[9_990:10_010].tolist()
+
+
 def test_rows_that_do_not_say_have_a_place_and_are_in_no_subset_that_asks(
     imported: tuple[Path, ImportReport], tmp_path: Path
 ) -> None:

@@ -64,8 +64,30 @@ JSONISH = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=8,
 )
-ITEMS = ["a(1)", 'a("x", "y")', ', "', '", ', '\\", a', "é", "", ", "]
+ITEMS = [
+    "a(1)",
+    "a(2) ",
+    'a("x", ',
+    ",",
+    " a(3)",
+    'a("x", "y")',
+    ', "',
+    '", ',
+    '\\", a',
+    "é",
+    "",
+    ", ",
+]
 ASSERTS = st.lists(st.sampled_from(ITEMS), max_size=4)
+SAID = st.sampled_from(
+    ['"logical_correctness": {"score": 4', "}, ", "\\", "é\n", '", "', "correctness", ""]
+)
+JUDGEMENTS = st.fixed_dictionaries(
+    {
+        name: st.fixed_dictionaries({"score": st.integers(1, 5), "justification": SAID})
+        for name in CRITERIA
+    }
+).map(json.dumps)
 ANSWERS = ["```python\ndef a(x):\n    pass\n```", "def a(x): pass", "x ```python\n```"]
 
 
@@ -75,7 +97,11 @@ ANSWERS = ["```python\ndef a(x):\n    pass\n```", "def a(x): pass", "x ```python
         st.fixed_dictionaries(
             {
                 "llm_judgement": st.one_of(
-                    st.just(GOOD["llm_judgement"]), TEXT, JSONISH.map(json.dumps), JSONISH.map(repr)
+                    st.just(GOOD["llm_judgement"]),
+                    JUDGEMENTS,
+                    TEXT,
+                    JSONISH.map(json.dumps),
+                    JSONISH.map(repr),
                 ),
                 "unit_tests": st.one_of(
                     ASSERTS.map(lambda items: json.dumps([f"assert {item}" for item in items])),
