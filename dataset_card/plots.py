@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,12 @@ def draw(stats: Stats, funnel: Sequence[Step] = ()) -> list[Plot]:
     if funnel:
         plots.append(_plot("funnel.png", "Rows kept and dropped by each stage.", _funnel, funnel))
     return plots
+
+
+def prepare() -> None:
+    """Load what draws, so that it is there when the counts are."""
+    import_module("matplotlib.style")
+    import_module("matplotlib.backends.backend_agg")
 
 
 def _plot(name: str, alt: str, paint: Callable[["Figure", Any], None], data: object) -> Plot:

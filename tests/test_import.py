@@ -18,6 +18,7 @@ import yaml
 
 from opencodeinstruct import load
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
+from opencodeinstruct.builder.id_numbers import id_numbers
 from opencodeinstruct.builder.manifest import read_manifest, verify
 from opencodeinstruct.builder.subsets import SUBSETS
 from opencodeinstruct.tools import import_release as importing
@@ -89,9 +90,9 @@ def test_ids_that_differ_have_different_numbers_wherever_they_stand() -> None:
     words = [f"{n:08x}" for n in range(100)]
     ids = [f"{one}{other}{'0' * 16}" for one in words for other in words]
     ids += [f"{n:032x}" for n in range(10_000, 20_000)] + ["", "é" * 16, "x" * 31, "x" * 33]
-    numbers = importing._numbers(pa.chunked_array([ids[:7], ids[7:]]))
+    numbers = id_numbers(pa.chunked_array([ids[:7], ids[7:]]))
     assert len(set(numbers.tolist())) == len(ids)
-    part = importing._numbers(pa.chunked_array([ids]).slice(9_990, 20))
+    part = id_numbers(pa.chunked_array([ids]).slice(9_990, 20))
     assert part.tolist() == numbers[9_990:10_010].tolist()
 
 

@@ -18,32 +18,33 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from opencodeinstruct.builder.batches import batches
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
 from opencodeinstruct.builder.files import flush, write_bytes, write_json, written_error
+from opencodeinstruct.builder.id_numbers import id_numbers
 from opencodeinstruct.builder.release import Findings, read_release
 from opencodeinstruct.builder.shards import Shard, numbered, write_empty, write_shards
+from opencodeinstruct.dataset_card import plots
 from opencodeinstruct.dataset_card.facts import BuildFacts, Imported
 from opencodeinstruct.dataset_card.stats import Size, Stats, count_rows, count_stats, no_stats
 from opencodeinstruct.tools.hub.snapshot import RemoteFile, Snapshot, fetch_file, open_snapshot
 from opencodeinstruct.tools.stages.build import BuildReport, BuildSettings, describe
+from opencodeinstruct.tools.text.distinct import distinct
 
 VERSION = 3
 UNIT_BYTES = 640 << 20
 """The most that a unit has, about, in whole files: some 450,000 rows of the published release."""
 
 BATCH_ROWS = 8192
-_ID_BYTES = 32
+_KEPT_MS = "1000"
+"""How long pyarrow's allocator keeps freed memory: given back at once, each table is new pages."""
 _PDEATHSIG = 1
 _counter: Any = None  # rows read so far by all processes of a pool
 
@@ -201,10 +202,12 @@ def _convert(units: Sequence[_Unit], workers: int, progress: Callable[[int], Non
         return
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", _KEPT_MS)
     with ProcessPoolExecutor(
         min(workers, len(todo)), context, initializer=_prepare, initargs=(counter, os.getpid())
     ) as pool:
         left: set[Future[None]] = {pool.submit(_convert_unit, unit) for unit in todo}
+        plots.prepare()
         try:
             while left:
                 done, left = wait(left, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -234,7 +237,7 @@ def _convert_unit(unit: _Unit) -> None:
     def tables() -> Iterator[pa.Table]:
         for table in _tables(unit, findings):
             count_rows(table, stats)
-            ids.frombytes(_numbers(table["id"]).tobytes())
+            ids.frombytes(id_numbers(table["id"]).tobytes())
             yield table
             _count(table.num_rows)
 
@@ -244,30 +247,6 @@ def _convert_unit(unit: _Unit) -> None:
         size = Size(shard.rows, 1, shard.bytes, shard.arrow_bytes)
         stats.partitions[place] = stats.partitions.get(place, Size()) + size
     write_bytes(unit.report, pickle.dumps(_Done(tuple(shards), stats, findings, ids)))
-
-
-def _numbers(names: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """64 bits of each id, to find those that come twice; no id is null."""
-    found = np.empty(len(names), np.uint64)
-    usual = pc.equal(pc.binary_length(names), _ID_BYTES).to_numpy()
-    digits = pc.filter(names, pa.array(usual)).cast(pa.binary()).cast(pa.binary(_ID_BYTES))
-    words = np.frombuffer(b"".join(_contents(digits)), "<u8").reshape(-1, _ID_BYTES // 8)
-    mixed = np.zeros(len(words), np.uint64)
-    for column in range(words.shape[1]):  # as splitmix64 stirs its state
-        mixed = (mixed ^ words[:, column]) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(30)
-    found[usual] = mixed
-    for place in np.flatnonzero(~usual).tolist():
-        digest = blake2b(names[place].as_py().encode(), digest_size=8).digest()
-        found[place] = int.from_bytes(digest, "little")
-    return found
-
-
-def _contents(ids: pa.ChunkedArray) -> Iterator[memoryview]:
-    for chunk in ids.chunks:
-        start, end = chunk.offset * _ID_BYTES, (chunk.offset + len(chunk)) * _ID_BYTES
-        yield memoryview(chunk.buffers()[1])[start:end]
 
 
 def _tables(unit: _Unit, findings: Findings) -> Iterator[pa.Table]:
@@ -313,7 +292,7 @@ def _assembled(
         findings.add(done.findings)
         ids.extend(done.ids)
         found += [(unit.folder / shard.path, shard) for shard in done.shards]
-    twice = len(ids) - len(np.unique(np.frombuffer(ids, np.uint64)))
+    twice = len(ids) - len(distinct(np.frombuffer(ids, np.uint64)))
     if twice:
         findings.rows["same_id"] = twice
     building = staging / "dataset"

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.candidates import Rows, earlier, firsts, later, meeting
+from opencodeinstruct.tools.text.distinct import distinct
 from opencodeinstruct.tools.text.folding import Hashes
 from opencodeinstruct.tools.text.jaccard import jaccards
 from opencodeinstruct.tools.text.row_marks import Likeness, Marks, marks_of, sets_of
@@ -163,7 +164,7 @@ def _proposed(keys: _Keys, bands: int, alone: Rows, told: Told) -> Rows:
         own = alone[band[alone] != 0]
         fresh.append(meeting(band, own))
         if sum(map(len, fresh)) > max(len(pairs), _FRESH) or number == bands - 1:
-            pairs, fresh = np.unique(np.concatenate([pairs, *fresh])), []
+            pairs, fresh = distinct(np.concatenate([pairs, *fresh])), []
         told("band", 1)
     return pairs
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.benchmark import Benchmark, Item, description
 from opencodeinstruct.tools.text.code_tokens import code_tokens
+from opencodeinstruct.tools.text.distinct import distinct
 from opencodeinstruct.tools.text.overlap import Parts, Places, Weights
 from opencodeinstruct.tools.text.run_table import erased_runs, table_of_runs
 from opencodeinstruct.tools.text.shingles import Grams, ngrams
@@ -118,14 +119,14 @@ def _ranges(offsets: Places) -> NDArray[np.int64]:
 
 def _indexed(known: Grams, of: Tokens, size: int, numbers: Places) -> tuple[Parts, Weights]:
     """The parts by their runs, and each part's number of distinct ones."""
-    distinct = np.unique(known.hashes[known.hashes != 0])
-    runs = np.searchsorted(distinct, known.hashes).astype(np.int32)
+    known_runs = distinct(known.hashes[known.hashes != 0])
+    runs = np.searchsorted(known_runs, known.hashes).astype(np.int32)
     runs[known.hashes == 0] = -1
     pairs = np.unique(np.stack([runs, _ranges(known.offsets)]), axis=1)
     pairs = pairs[:, pairs[0] >= 0]
-    holders = np.searchsorted(pairs[0], np.arange(len(distinct) + 1))
+    holders = np.searchsorted(pairs[0], np.arange(len(known_runs) + 1))
     parts = Parts(
-        table_of_runs(distinct),
+        table_of_runs(known_runs),
         holders.astype(np.int64),
         pairs[1].astype(np.int64),
         runs,

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opencodeinstruct.tools.text.compiled import compiled
+from opencodeinstruct.tools.text.distinct import distinct
 from opencodeinstruct.tools.text.folding import Hashes
 
 Rows = NDArray[np.int64]
@@ -99,8 +100,8 @@ def meeting(keys: Hashes, order: Rows) -> Rows:
     room = np.empty(min(_ROOM, _ALL * (len(order) + 2)), np.int64)
     while place < len(order):
         place, found = _pair(keys, order, place, table, before, count, room)
-        parts.append(np.unique(room[:found]))
-    return np.unique(np.concatenate(parts))
+        parts.append(distinct(room[:found]))
+    return distinct(np.concatenate(parts))
 
 
 def earlier(pairs: Rows) -> Rows:

@@ -7,6 +7,8 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from opencodeinstruct.tools.text.distinct import distinct
+
 Hashes = NDArray[np.uint64]
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -65,7 +67,7 @@ def shingles(words: Sequence[str], whole: str, size: int, hashes: WordHashes) ->
     """
     if len(words) < size:
         return np.array([hash_of(whole)], np.uint64)
-    return np.unique(ngram_hashes(hashes.array(words), size))
+    return distinct(ngram_hashes(hashes.array(words), size))
 
 
 def jaccards(own: Hashes, others: Sequence[Hashes]) -> NDArray[np.float64]:
