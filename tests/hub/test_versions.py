@@ -115,6 +115,45 @@ def test_only_the_files_of_a_subset_are_fetched(hub: LocalHub, version: str) -> 
     assert fetched and all("/judge=5/pass=all/" in path for path in fetched)
 
 
+SCRIPT = """
+import json, sys
+from datasets import load_dataset
+place, *arguments = sys.argv[1:]
+told = []
+for chosen in ({}, {"min_pass_rate": 0.9, "columns": ["id", "judge_score"]}):
+    rows = load_dataset(place, "judge_4plus", split="train", data_dir="me/data",
+                        trust_remote_code=True, **chosen)
+    assert chosen == {} or rows.column_names == ["id", "judge_score"], rows.column_names
+    told.append(sorted(rows["id"]))
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.parametrize("place", ["a file", "a repository"])
+@pytest.mark.parametrize("version", MATRIX)
+def test_the_loader_runs_as_a_script_where_scripts_run(
+    hub: LocalHub, version: str, place: str, tmp_path: Path
+) -> None:
+    script = Path(__file__).parents[2] / "opencodeinstruct.py"
+    if place == "a repository":
+        hub.put("me/opencodeinstruct", {"opencodeinstruct.py": script})
+        place = "me/opencodeinstruct"
+    else:  # alone, as a user has it who fetched that one file
+        (tmp_path / "opencodeinstruct.py").write_bytes(script.read_bytes())
+        place = str(tmp_path / "opencodeinstruct.py")
+    env = hub.environment() | {"PYTHONPATH": ""}
+    said = python(SCRIPT, place, env=env, interpreter=MATRIX[version])
+    number = "import datasets; print(datasets.__version__)"
+    if int(python(number, env=env, interpreter=MATRIX[version]).ok().split(".")[0]) >= 4:
+        assert said.code != 0 and "scripts are no longer supported" in said.err
+        return
+    good = [row for row in ROWS if row["judge_score"] >= 4]
+    assert json.loads(said.ok().splitlines()[-1]) == [
+        sorted(row["id"] for row in good),
+        sorted(row["id"] for row in good if row["pass_rate"] >= 0.9),
+    ]
+
+
 def test_the_versions_of_the_matrix_are_what_they_are_called() -> None:
     for version, interpreter in MATRIX.items():
         if version != "own":
