@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -54,7 +55,13 @@ def card(
         autoescape=False,  # Markdown: foreign text goes through a filter below
     )
     environment.filters.update(
-        md=escaped, code=code_span, cell=code_cell, fence=fenced, quoted=quoted, count="{:,}".format
+        md=escaped,
+        code=code_span,
+        cell=code_cell,
+        fence=fenced,
+        quoted=quoted,
+        known=known,
+        count="{:,}".format,
     )
     return environment.get_template("template.md.jinja").render(
         front_matter=front_matter(
@@ -104,6 +111,11 @@ def ranked(values: Counter[object]) -> list[tuple[str, int]]:
         return shown
     others = (f"{len(rest)} others", sum(rows for _, rows in rest))
     return [*shown[:MOST_VALUES], others]
+
+
+def known(values: Counter[Any]) -> bool:
+    """Whether any row says one of them."""
+    return any(value is not None for value in values)
 
 
 def escaped(text: object) -> str:

@@ -48,8 +48,11 @@ def draw(stats: Stats, funnel: Sequence[Step] = ()) -> list[Plot]:
         _plot("pass_rate.png", "Rows by share of tests passed.", _pass_rate, stats),
         _plot("judge_by_pass.png", "Rows by judge score and tests passed.", _judge_by_pass, stats),
         _plot("lengths.png", "Rows by length of question and answer.", _lengths, stats),
-        _plot("generations.png", "Rows by generation and by operation.", _generations, stats),
     ]
+    if any(value is not None for value in stats.values["operation"]):
+        plots.append(
+            _plot("generations.png", "Rows by generation and by operation.", _generations, stats)
+        )
     if funnel:
         plots.append(_plot("funnel.png", "Rows kept and dropped by each stage.", _funnel, funnel))
     return plots

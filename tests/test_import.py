@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from opencodeinstruct import load
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError
@@ -22,7 +23,13 @@ from opencodeinstruct.builder.id_numbers import id_numbers
 from opencodeinstruct.builder.manifest import read_manifest, verify
 from opencodeinstruct.builder.subsets import SUBSETS
 from opencodeinstruct.tools import import_release as importing
-from opencodeinstruct.tools.import_release import ImportReport, find_release, import_release
+from opencodeinstruct.tools.cli import app
+from opencodeinstruct.tools.import_release import (
+    ImportReport,
+    find_release,
+    import_release,
+    rows_of,
+)
 from opencodeinstruct.tools.stages.build import BuildSettings
 from tests.hub import Fault, LocalHub
 from tests.release_rows import SCHEMA, release_row
@@ -84,6 +91,26 @@ def test_no_row_is_lost_and_what_was_not_read_is_counted(
     assert report.findings.rows["same_id"] == 1
     assert report.findings.rows["no_id"] == 1
     assert verify(folder).whole
+
+
+def test_the_card_of_a_release_shows_nothing_of_what_its_rows_do_not_say(
+    imported: tuple[Path, ImportReport],
+) -> None:
+    text = (imported[0] / "README.md").read_text().split("---\n", 2)[2]
+    assert "No row says which models wrote it." in text
+    assert "\n| none |" not in text and "`none`" not in text
+    assert "generations.png" not in text and not (imported[0] / "plots/generations.png").exists()
+    assert str(imported[0].parent) not in text  # where it lay on this machine
+
+
+def test_the_command_says_what_it_reads_what_it_found_and_what_next(tmp_path: Path) -> None:
+    release = write(tmp_path / "release", ROWS[:12], 1)
+    out = str(tmp_path / "out")
+    done = CliRunner().invoke(app, ["import", str(release), "--out", out])
+    assert done.exit_code == 0, done.output
+    assert "1 file," in done.output
+    assert f"opencodeinstruct stats {out}" in done.output
+    assert rows_of(find_release(str(release))) == 12
 
 
 def test_ids_that_differ_have_different_numbers_wherever_they_stand() -> None:

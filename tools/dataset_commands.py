@@ -16,7 +16,12 @@ from opencodeinstruct.builder.release import REASONS
 from opencodeinstruct.builder.subsets import Choice
 from opencodeinstruct.tools.download import Format, download, find_wanted
 from opencodeinstruct.tools.export import Shape, export
-from opencodeinstruct.tools.import_release import ImportReport, find_release, import_release
+from opencodeinstruct.tools.import_release import (
+    ImportReport,
+    find_release,
+    import_release,
+    rows_of,
+)
 from opencodeinstruct.tools.screens import open_screens, say
 from opencodeinstruct.tools.shown import visible
 from opencodeinstruct.tools.stages.append import append
@@ -94,12 +99,17 @@ def import_command(
     screens = open_screens()
     release = find_release(source, revision)
     at = f"@{release.commit[:12]}" if release.commit else ""
-    found = f"{len(release.files):,} files, {release.bytes:,} bytes to read"
-    say(f"{source}{at}: {found}", screens.err)
+    files = "1 file" if len(release.files) == 1 else f"{len(release.files):,} files"
+    say(f"{source}{at}: {files}, {release.bytes:,} bytes to read", screens.err)
     name = f"{source.rstrip('/').rpartition('/')[2]}, by subset"
-    columns = (TextColumn("import"), TextColumn("{task.completed:,} rows"))
+    total = rows_of(release)
+    columns = (
+        TextColumn("import"),
+        *((BarColumn(), TimeRemainingColumn()) if total else ()),
+        TextColumn("{task.completed:,} rows" + (f" of {total:,}" if total else "")),
+    )
     with Progress(*columns, console=screens.err, transient=True) as progress:
-        task = progress.add_task("import", total=None)
+        task = progress.add_task("import", total=total)
         report = import_release(
             release,
             out,
@@ -107,8 +117,13 @@ def import_command(
             settings=BuildSettings(license=LICENSE, pretty_name=name),
             progress=lambda rows: progress.update(task, completed=rows),
         )
-    screens.out.print(_findings_table(report))
-    say(f"{report.built.folder}: {report.rows:,} rows.")
+    if report.findings.rows:
+        screens.out.print(_findings_table(report))
+    else:
+        say("Everything in every row could be read.")
+    folder = report.built.folder
+    say(f"{folder}: {report.rows:,} rows. What each pair of thresholds leaves of them:")
+    say(f"  opencodeinstruct stats {folder}")
 
 
 def append_command(

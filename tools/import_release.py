@@ -17,6 +17,7 @@ import signal
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,16 @@ def _checked(source: Source) -> Source:
     if not source.files:
         raise ProjectError(f"{source.name}: holds no Parquet files. Name a folder or a dataset.")
     return source
+
+
+def rows_of(source: Source) -> int | None:
+    """How many rows `source` has, where that is told without fetching anything."""
+    if source.folder is None:
+        return None
+    with suppress(OSError, pa.ArrowException):  # the import says which file it is
+        paths = [Path(source.folder) / file.path for file in source.files]
+        return sum(int(pq.read_metadata(path).num_rows) for path in paths)
+    return None
 
 
 def import_release(
@@ -303,10 +314,11 @@ def _assembled(
         _move(path, building / name)
         shards.append(replace(shard, path=name))
     shards.sort(key=lambda shard: shard.path)
+    name = source.name if source.folder is None else Path(source.folder).name
     facts = BuildFacts(
-        source.name,
-        source_datasets=(source.name,) if source.folder is None else ("nvidia/OpenCodeInstruct",),
-        imported=Imported(source.name, source.commit, stats.rows, dict(findings.rows)),
+        name,
+        source_datasets=(name,) if source.folder is None else ("nvidia/OpenCodeInstruct",),
+        imported=Imported(name, source.commit, stats.rows, dict(findings.rows)),
     )
     write_empty(building)
     counts = describe(building, shards, stats, facts, settings)
