@@ -34,8 +34,7 @@ _JUDGEMENT = (
 _TESTS = rf"^\[{_ITEM}(?:, {_ITEM})*\]$"
 _STATUSES = r'^\["(?:pass|fail)"(?:, "(?:pass|fail)")*\]$'
 _CALLED = r"^\[\"(?:\\n)?assert (?:not )?\(*(?P<name>[A-Za-z_]\w*)\("
-_OPEN = "python\n"
-_PARTS = 3  # before, inside and after the one block
+_FENCE, _OPEN, _NEWLINE = b"```", b"```python\n", 10
 _CLOSE = 1e-9
 
 
@@ -75,24 +74,22 @@ def _plain(given: dict[str, pa.Array]) -> Mask:
 
 
 def _judged(judgement: pa.Array) -> tuple[Mask, dict[str, pa.Array]]:
-    mask = _mask(pc.match_substring_regex(judgement, _JUDGEMENT))
-    starts, data = _bytes(judgement)
-    scores = {
-        name: pa.array(_digits(data, starts, key.encode(), mask), pa.int8())
-        for name, key in zip(CRITERIA, _KEYS, strict=True)
-    }
-    return mask, {**scores, "judge_score": pc.min_element_wise(*scores.values())}
-
-
-def _digits(data: bytes, starts: Places, key: bytes, mask: Mask) -> npt.NDArray[np.uint8]:
-    """The digit after the one `key` of each text of `mask`; 0 for other texts.
+    """The score is the digit after its key.
 
     No quotation mark stands unescaped in a JSON string, so that a key is found nowhere else.
     """
-    places = [data.find(key, start) for start in starts[:-1][mask].tolist()]
-    found = np.zeros(len(mask), np.uint8)
-    found[mask] = np.frombuffer(data, np.uint8)[np.array(places, np.int64) + len(key)] - ord("0")
-    return found
+    mask = _mask(pc.match_substring_regex(judgement, _JUDGEMENT))
+    starts, data = _bytes(judgement)
+    digits, find = np.frombuffer(data, np.uint8), data.find
+    places = starts[:-1][mask].astype(np.int64)
+    scores = {}
+    for name, key in zip(CRITERIA, _KEYS, strict=True):
+        part = key.encode()
+        places = np.array([find(part, place) for place in places.tolist()], np.int64) + len(part)
+        found = np.zeros(len(mask), np.uint8)
+        found[mask] = digits[places] - ord("0")
+        scores[name] = pa.array(found, pa.int8())
+    return mask, {**scores, "judge_score": pc.min_element_wise(*scores.values())}
 
 
 def _bytes(texts: pa.Array) -> tuple[Places, bytes]:
@@ -144,22 +141,35 @@ def _items(tests: pa.Array) -> tuple[Mask, npt.NDArray[np.int64]]:
 def _solved(output: pa.Array, tests: pa.Array) -> tuple[Mask, dict[str, pa.Array]]:
     """The one block of code of each answer, where it defines what the first test calls."""
     names = pc.struct_field(pc.extract_regex(tests, _CALLED), "name")
-    parts = pc.split_pattern(pc.fill_null(output, ""), "```")
-    starts, flat = parts.offsets.to_numpy()[: len(output)], parts.values
-    three = np.diff(parts.offsets.to_numpy()) == _PARTS
-    before = flat.take(pa.array(starts))
-    block = flat.take(pa.array(starts + three))
-    fenced = pc.or_(pc.equal(before, ""), pc.ends_with(before, "\n"))
-    whole = pc.and_(pc.starts_with(block, _OPEN), pc.ends_with(block, "\n"))
-    mask = three & _mask(pc.and_(fenced, whole)) & _mask(pc.is_valid(names))
-    code = pc.utf8_slice_codeunits(block, len(_OPEN))
-    pairs = zip(code.to_pylist(), names.to_pylist(), strict=True)
-    mask &= np.array([f"def {name}(" in text for text, name in pairs], np.bool_)
-    return mask, {
-        "contract": pa.array(["call"] * len(code), pa.string()),
+    starts, data = _bytes(output)
+    ends = pairwise(starts.tolist())
+    codes = [
+        _block(data, start, end, name) if name else None
+        for (start, end), name in zip(ends, names.cast(pa.binary()).to_pylist(), strict=True)
+    ]
+    solution = pa.array(codes, pa.binary()).cast(pa.string())
+    return _mask(pc.is_valid(solution)), {
+        "contract": pa.array(["call"] * len(codes), pa.string()),
         "entry_point": names,
-        "solution": code,
+        "solution": solution,
     }
+
+
+def _block(data: bytes, start: int, end: int, name: bytes) -> bytes | None:
+    """The code between the only two fences from `start` to `end`, if it defines `name`."""
+    fence = data.find(_FENCE, start, end)
+    code = fence + len(_OPEN)
+    if fence < 0 or data[fence:code] != _OPEN or not _begins_line(data, fence, start):
+        return None
+    close = data.find(_FENCE, code, end)
+    if close <= code or data[close - 1] != _NEWLINE or data.find(_FENCE, close + 3, end) >= 0:
+        return None
+    defined = data.find(b"def " + name + b"(", code, close) >= 0
+    return data[code:close] if defined else None
+
+
+def _begins_line(data: bytes, place: int, start: int) -> bool:
+    return place == start or data[place - 1] == _NEWLINE
 
 
 def _mask(condition: pa.Array) -> Mask:

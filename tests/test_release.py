@@ -58,6 +58,20 @@ def test_regular_rows_are_read_in_columns_exactly_as_one_by_one() -> None:
     assert fast == slow
 
 
+@pytest.mark.parametrize("rows", [slice(7, 57), slice(0, 0), slice(299, 300)])
+def test_a_part_of_a_table_is_read_as_part_of_the_whole(rows: slice) -> None:
+    table = release_table(0, 300)
+    part = read_release(table.slice(rows.start, rows.stop - rows.start), Findings())
+    whole = read_release(table, Findings())
+    assert part.equals(whole.slice(rows.start, rows.stop - rows.start))
+
+
+def test_rows_of_nothing_but_nulls_are_kept() -> None:
+    schema = release_table(0, 1).schema
+    empty = pa.table([pa.nulls(3, field.type) for field in schema], schema=schema)
+    assert read_release(empty, Findings())["input"].to_pylist() == [None] * 3
+
+
 TEXT = st.text(max_size=12)
 JSONISH = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXT),
