@@ -5,9 +5,7 @@ release's card says, strictly: then what is found here is what a parser would ha
 rows are left to `builder/release.py`, which reads anything.
 """
 
-import re
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +16,18 @@ from opencodeinstruct.builder.schema import CRITERIA, PUBLISHED
 from opencodeinstruct.builder.subsets import DOMAINS
 
 Mask = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int32]
+Places = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 
 _ESCAPE = r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
 _STRING = rf'"(?:[^"\\\x00-\x1f]|{_ESCAPE})*"'
 _ITEM = rf'"(?:[^"\\\x00-\x1f]|{_ESCAPE})*(?:[^" \\\x00-\x1f]|{_ESCAPE})"'
 """Ends in no space, so that `", "` stands between items only."""
 
-_KEYS = [f'"{name}": {{"score": ' for name in CRITERIA]
+_KEY = b'{"score": '
 _JUDGEMENT = (
     r"^\{"
-    + ", ".join(rf'{re.escape(key)}[1-5], "justification": {_STRING}\}}' for key in _KEYS)
+    + ", ".join(rf'"{name}": \{{"score": [1-5], "justification": {_STRING}\}}' for name in CRITERIA)
     + r"\}$"
 )
 _TESTS = rf"^\[{_ITEM}(?:, {_ITEM})*\]$"
@@ -74,30 +73,38 @@ def _plain(given: dict[str, pa.Array]) -> Mask:
 
 
 def _judged(judgement: pa.Array) -> tuple[Mask, dict[str, pa.Array]]:
-    """The score is the digit after its key.
+    """The three scores are the digits after `{"score": `.
 
-    No quotation mark stands unescaped in a JSON string, so that a key is found nowhere else.
+    No quotation mark stands unescaped in a JSON string, so that this is found nowhere else.
     """
     mask = _mask(pc.match_substring_regex(judgement, _JUDGEMENT))
     starts, data = _bytes(judgement)
-    digits, find = np.frombuffer(data, np.uint8), data.find
-    places = starts[:-1][mask].astype(np.int64)
-    scores = {}
-    for name, key in zip(CRITERIA, _KEYS, strict=True):
-        part = key.encode()
-        places = np.array([find(part, place) for place in places.tolist()], np.int64) + len(part)
-        found = np.zeros(len(mask), np.uint8)
-        found[mask] = digits[places] - ord("0")
-        scores[name] = pa.array(found, pa.int8())
+    places = _places(data, _KEY)
+    firsts = np.searchsorted(places, starts[:-1][mask])
+    found = np.zeros((len(CRITERIA), len(mask)), np.uint8)
+    for number, of_all in enumerate(found):
+        of_all[mask] = data[places[firsts + number] + len(_KEY)] - ord("0")
+    scores = {
+        name: pa.array(of_all, pa.int8()) for name, of_all in zip(CRITERIA, found, strict=True)
+    }
     return mask, {**scores, "judge_score": pc.min_element_wise(*scores.values())}
 
 
-def _bytes(texts: pa.Array) -> tuple[Places, bytes]:
+def _places(data: Bytes, part: bytes) -> Places:
+    """Where `part` begins in `data`, in order."""
+    found = np.flatnonzero(data[: max(0, len(data) - len(part) + 1)] == part[0])
+    for number, byte in enumerate(part[1:], 1):
+        found = found[data[found + number] == byte]
+    return found
+
+
+def _bytes(texts: pa.Array) -> tuple[Places, Bytes]:
     """All texts on end, and where each begins and the last one ends."""
     _, offsets, data = texts.buffers()
     starts = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     first, last = int(starts[0]), int(starts[-1])
-    return starts - first, data.slice(first, last - first).to_pybytes() if data else b""
+    whole = np.frombuffer(data or b"", np.uint8)
+    return starts.astype(np.int64) - first, whole[first:last]
 
 
 def _counted(given: dict[str, pa.Array]) -> tuple[Mask, dict[str, pa.Array]]:
@@ -130,23 +137,26 @@ def _counted(given: dict[str, pa.Array]) -> tuple[Mask, dict[str, pa.Array]]:
     }
 
 
-def _items(tests: pa.Array) -> tuple[Mask, npt.NDArray[np.int64]]:
+def _items(tests: pa.Array) -> tuple[Mask, Places]:
     """Whether it is easily told how many items each JSON list has, and how many these are."""
     easy = _mask(pc.match_substring_regex(tests, _TESTS))
     starts, data = _bytes(tests)
-    count = [data.count(b'", "', *ends) + 1 for ends in pairwise(starts.tolist())]
-    return easy, np.array(count, np.int64)
+    between = _places(data, b'", "')
+    return easy, np.diff(np.searchsorted(between, starts)) + 1
 
 
 def _solved(output: pa.Array, tests: pa.Array) -> tuple[Mask, dict[str, pa.Array]]:
     """The one block of code of each answer, where it defines what the first test calls."""
     names = pc.struct_field(pc.extract_regex(tests, _CALLED), "name")
     starts, data = _bytes(output)
-    ends = pairwise(starts.tolist())
-    codes = [
-        _block(data, start, end, name) if name else None
-        for (start, end), name in zip(ends, names.cast(pa.binary()).to_pylist(), strict=True)
-    ]
+    rows, begins, ends = _blocks(starts, data)
+    whole = data.tobytes()
+    codes: list[bytes | None] = [None] * len(output)
+    called = names.cast(pa.binary()).to_pylist()
+    for row, begin, end in zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True):
+        name = called[row]
+        if name and whole.find(b"def " + name + b"(", begin, end) >= 0:
+            codes[row] = whole[begin:end]
     solution = pa.array(codes, pa.binary()).cast(pa.string())
     return _mask(pc.is_valid(solution)), {
         "contract": pa.array(["call"] * len(codes), pa.string()),
@@ -155,21 +165,22 @@ def _solved(output: pa.Array, tests: pa.Array) -> tuple[Mask, dict[str, pa.Array
     }
 
 
-def _block(data: bytes, start: int, end: int, name: bytes) -> bytes | None:
-    """The code between the only two fences from `start` to `end`, if it defines `name`."""
-    fence = data.find(_FENCE, start, end)
-    code = fence + len(_OPEN)
-    if fence < 0 or data[fence:code] != _OPEN or not _begins_line(data, fence, start):
-        return None
-    close = data.find(_FENCE, code, end)
-    if close <= code or data[close - 1] != _NEWLINE or data.find(_FENCE, close + 3, end) >= 0:
-        return None
-    defined = data.find(b"def " + name + b"(", code, close) >= 0
-    return data[code:close] if defined else None
-
-
-def _begins_line(data: bytes, place: int, start: int) -> bool:
-    return place == start or data[place - 1] == _NEWLINE
+def _blocks(starts: Places, data: Bytes) -> tuple[Places, Places, Places]:
+    """Rows with one block of Python between two fences and no other; where it begins and ends."""
+    fences = _places(data, _FENCE)
+    row_of = np.searchsorted(starts, fences, side="right")
+    fences = fences[fences + len(_FENCE) <= starts[row_of]]  # none that runs into the next text
+    firsts = np.searchsorted(fences, starts)
+    rows = np.flatnonzero(np.diff(firsts) == 2)
+    opening, closing = fences[firsts[rows]], fences[firsts[rows] + 1]
+    begins = opening + len(_OPEN)
+    sound = (begins < closing) & (data[closing - 1] == _NEWLINE)
+    sound &= (opening == starts[rows]) | (data[opening - 1] == _NEWLINE)
+    rows, begins, closing = rows[sound], begins[sound], closing[sound]
+    opened = np.ones(len(rows), np.bool_)
+    for number, byte in enumerate(_OPEN):
+        opened &= data[begins - len(_OPEN) + number] == byte
+    return rows[opened], begins[opened], closing[opened]
 
 
 def _mask(condition: pa.Array) -> Mask:

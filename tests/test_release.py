@@ -102,7 +102,15 @@ JUDGEMENTS = st.fixed_dictionaries(
         for name in CRITERIA
     }
 ).map(json.dumps)
-ANSWERS = ["```python\ndef a(x):\n    pass\n```", "def a(x): pass", "x ```python\n```"]
+ANSWERS = [
+    "```python\ndef a(x):\n    pass\n``",
+    "`x",
+    "``",
+    "````python\ndef a(x):\n  1\n```",
+    "```python\ndef a(x):\n    pass\n```",
+    "def a(x): pass",
+    "x ```python\n```",
+]
 
 
 @settings(max_examples=150, deadline=None)
