@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from tests.calling import call, quick_recipe
 from tests.endpoint import Endpoint
 from tests.scripted import answer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background has it so
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what tests start would inherit it
 
 
 @pytest.fixture(scope="module")

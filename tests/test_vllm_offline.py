@@ -1,6 +1,7 @@
 """A model in this process, with a small engine that says one word of its answer at each step."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
@@ -207,10 +208,13 @@ with VllmOffline("m", load, most=1, on_wait=lambda: None) as client:
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
     ) as run:
-        assert run.stdout is not None
-        assert run.stdout.readline() == b"ready\n"
-        run.send_signal(2)
-        assert run.wait(20) != 0
+        try:
+            assert run.stdout is not None
+            assert run.stdout.readline() == b"ready\n"
+            run.send_signal(signal.SIGINT)
+            assert run.wait(20) != 0
+        finally:
+            run.kill()
 
 
 def test_without_vllm_the_error_says_what_to_install(tmp_path: Path) -> None:
