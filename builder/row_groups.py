@@ -5,6 +5,7 @@ so row groups of different partitions are compressed at once. What comes out doe
 """
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -192,8 +193,8 @@ class Partition:
                 break
             self._write(_whole(table.slice(start, rows)), room, compressors)
             start += rows
-        left = table.slice(start).combine_chunks().to_batches()
-        self._waiting = [copied(batch, 0, batch.num_rows) for batch in left]
+        left = table.slice(start).to_batches()
+        self._waiting = [copied(left)] if left else []
         self._sizes = [sizes[start:]]
         self._rows, self._bytes = table.num_rows - start, int(sizes[start:].sum())
 
@@ -210,9 +211,9 @@ class Partition:
         self._room = room - group.num_rows
 
 
-def copied(batch: pa.RecordBatch, start: int, end: int) -> pa.RecordBatch:
-    """A copy of rows `start` to `end`, which does not hold on to `batch`."""
-    return pa.concat_batches([batch.slice(start, end - start), batch.slice(0, 0)])
+def copied(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """A copy of the rows of `batches`, which may be slices; it does not hold on to them."""
+    return pa.concat_batches([*batches, batches[0].slice(0, 0)])  # of a single one is no copy
 
 
 def _whole(table: pa.Table) -> pa.Table:

@@ -191,6 +191,9 @@ def _pieces(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _sliced(gathered: list[pa.Table]) -> Iterator[pa.Table]:
+    if len(gathered) == 1 and 0 < gathered[0].num_rows <= PIECE_ROWS:
+        yield gathered[0].combine_chunks()
+        return
     table = pa.concat_tables([dataset_schema().empty_table(), *gathered])
     for start in range(0, table.num_rows, PIECE_ROWS):
         # one chunk: a row taken out of several costs a copy of them all, for each partition
@@ -213,7 +216,7 @@ def _split(table: pa.Table) -> Iterator[tuple[_Key, pa.RecordBatch, Sizes]]:
     for start, end in pairwise([0, *ends]):
         key = int(keys[start])
         place = key // 64, key // 8 % 8, key % 8
-        yield place, copied(batch, start, end), sizes[start:end]
+        yield place, copied([batch.slice(start, end - start)]), sizes[start:end]
 
 
 def _live(table: pa.Table) -> pa.RecordBatch:

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from opencodeinstruct import load
@@ -24,6 +26,7 @@ from opencodeinstruct.builder.manifest import read_manifest, verify
 from opencodeinstruct.builder.subsets import SUBSETS
 from opencodeinstruct.tools import import_release as importing
 from opencodeinstruct.tools.cli import app
+from opencodeinstruct.tools.hub.snapshot import RemoteFile
 from opencodeinstruct.tools.import_release import (
     ImportReport,
     find_release,
@@ -153,6 +156,21 @@ def test_its_card_has_every_subset_with_its_rows_and_says_where_it_comes_from(
     assert card["license"] == "cc-by-4.0"
     assert card["source_datasets"] == ["nvidia/OpenCodeInstruct"]
     assert "| `judgement_unreadable` | 2 |" in text
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40))
+def test_every_file_is_in_one_unit_in_order(sizes: list[int]) -> None:
+    listed = tuple(RemoteFile(f"{n:03}.parquet", size, None) for n, size in enumerate(sizes))
+    units = importing._units(importing.Source("a", "/a", None, listed), Path("/staging"))
+    assert tuple(file for unit in units for file in unit.files) == listed
+    assert all(unit.files for unit in units)
+
+
+def test_units_are_even_where_files_are_about_even() -> None:
+    sizes = (99, 98, 100, 99, 98, 101, 100, 102, 101, 100)  # half of the bytes: the sixth begins
+    listed = tuple(RemoteFile(f"{n}.parquet", size, None) for n, size in enumerate(sizes))
+    units = importing._units(importing.Source("a", "/a", None, listed), Path("/staging"))
+    assert [len(unit.files) for unit in units] == [5, 5]
 
 
 def test_what_comes_out_does_not_depend_on_processes_or_kills(

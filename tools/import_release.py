@@ -39,7 +39,7 @@ from opencodeinstruct.tools.hub.snapshot import RemoteFile, Snapshot, fetch_file
 from opencodeinstruct.tools.stages.build import BuildReport, BuildSettings, describe
 from opencodeinstruct.tools.text.distinct import distinct
 
-VERSION = 3
+VERSION = 4
 UNIT_BYTES = 640 << 20
 """The most that a unit has, about, in whole files: some 450,000 rows of the published release."""
 
@@ -195,14 +195,12 @@ def _units(source: Source, staging: Path) -> list[_Unit]:
     """The files of `source`, in order, as units of about equal size: two even of a small one."""
     whole = sum(file.bytes for file in source.files)
     count = min(len(source.files), max(2, -(-whole // UNIT_BYTES)))
-    groups: list[list[RemoteFile]] = [[]]
+    groups: list[list[RemoteFile]] = [[] for _ in range(count)]
     done = 0
-    for number, file in enumerate(source.files):
-        full = done * count >= whole * len(groups)
-        if groups[-1] and (full or count - len(groups) == len(source.files) - number):
-            groups.append([])
-        groups[-1].append(file)
+    for file in source.files:  # to the unit in whose share of all bytes its middle lies
+        groups[(2 * done + file.bytes) * count // (2 * whole + 1)].append(file)
         done += file.bytes
+    groups = [group for group in groups if group]
     return [_Unit(number, source, tuple(group), staging) for number, group in enumerate(groups)]
 
 
