@@ -1,5 +1,6 @@
 """bespokelabs-curator, its online OpenAI backend; its cache is its journal."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -28,6 +29,10 @@ class Asked(curator.LLM):  # type: ignore[misc]
 def ask_all(base_url: str, rows: int, in_flight: int, folder: Path) -> None:
     """Run it over rows made here."""
     os.environ["CURATOR_CACHE_DIR"] = str(folder / "cache")
+    found = importlib.util.find_spec("litellm")
+    if found is not None and found.origin is not None:  # it has what would be fetched
+        kept = Path(found.origin).parent / "litellm_core_utils" / "tokenizers"
+        os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(kept))
     model = Asked(
         model_name="gpt-4o-mini",
         backend="openai",
