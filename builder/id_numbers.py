@@ -12,7 +12,7 @@ _ID_BYTES = 32
 
 
 def id_numbers(names: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """64 bits of each of `names`, of which none is null: ids that differ have different ones."""
+    """64 bits of each of `names`, none of them null; different ids differ, but for chance."""
     found = np.empty(len(names), np.uint64)
     usual = pc.equal(pc.binary_length(names), _ID_BYTES).to_numpy()
     digits = pc.filter(names, pa.array(usual)).cast(pa.binary()).cast(pa.binary(_ID_BYTES))

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
@@ -20,10 +19,12 @@ from opencodeinstruct.dataset_card.examples import HERE
 from opencodeinstruct.dataset_card.facts import BuildFacts, Part, parts_of
 from opencodeinstruct.dataset_card.metadata import front_matter, one_line
 from opencodeinstruct.dataset_card.plots import BUCKET_LABELS, Plot
-from opencodeinstruct.dataset_card.stats import Stats
+from opencodeinstruct.dataset_card.stats import Stats, known
 
 PLOTS = "plots"
 """The folder of the pictures, inside the dataset folder."""
+
+_ROLES = ("generator", "solver", "tester", "judge")
 
 MOST_VALUES = 20
 """Rows of a table of values; the others are counted together."""
@@ -83,6 +84,8 @@ def card(
         bucket_labels=BUCKET_LABELS,
         judge_by_bucket=stats.judge_by_bucket(),
         ranked=ranked,
+        roles=_ROLES,
+        models_named=any(known(stats.values[f"{role}_model"]) for role in _ROLES),
         columns=columns_table(),
         plots={plot.name: plot for plot in plots},
         plots_folder=PLOTS,
@@ -111,11 +114,6 @@ def ranked(values: Counter[object]) -> list[tuple[str, int]]:
         return shown
     others = (f"{len(rest)} others", sum(rows for _, rows in rest))
     return [*shown[:MOST_VALUES], others]
-
-
-def known(values: Counter[Any]) -> bool:
-    """Whether any row says one of them."""
-    return any(value is not None for value in values)
 
 
 def escaped(text: object) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from opencodeinstruct.builder.subsets import BUCKETS, JUDGE_SCORES
 from opencodeinstruct.dataset_card.facts import Step
-from opencodeinstruct.dataset_card.stats import Lengths, Stats
+from opencodeinstruct.dataset_card.stats import Lengths, Stats, known
 
 if TYPE_CHECKING:  # matplotlib is loaded where a picture is drawn: it takes most of a second
     from matplotlib.figure import Figure
@@ -49,7 +49,7 @@ def draw(stats: Stats, funnel: Sequence[Step] = ()) -> list[Plot]:
         _plot("judge_by_pass.png", "Rows by judge score and tests passed.", _judge_by_pass, stats),
         _plot("lengths.png", "Rows by length of question and answer.", _lengths, stats),
     ]
-    if any(value is not None for value in stats.values["operation"]):
+    if known(stats.values["operation"]):
         plots.append(
             _plot("generations.png", "Rows by generation and by operation.", _generations, stats)
         )

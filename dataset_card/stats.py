@@ -141,6 +141,11 @@ class Stats:
         return table
 
 
+def known(values: Iterable[object]) -> bool:
+    """Whether any row says one of them: not all are null."""
+    return any(value is not None for value in values)
+
+
 def measure(folder: Path) -> Stats:
     """Count the rows of the dataset in `folder`; every row group is read once.
 
