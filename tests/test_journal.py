@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opencodeinstruct.builder.errors import ProjectError, RowError, RunFolderError
-from opencodeinstruct.tools.llm.journal import Journal, is_reusable, request_text
+from opencodeinstruct.tools.llm.journal import Journal, asked, is_reusable
 from opencodeinstruct.tools.llm.ledger import Total, ledger
+from opencodeinstruct.tools.llm.protocol import clean
 from opencodeinstruct.tools.ports import Answer, Message, Request, Role, Sampling
 
 
@@ -26,7 +28,7 @@ def question(
 
 def record(path: Path, *pairs: tuple[Request, Answer], model: str = "m") -> None:
     async def main(journal: Journal) -> None:
-        await asyncio.gather(*[journal.record(model, request, a) for request, a in pairs])
+        await asyncio.gather(*[journal.record(asked(model, request), a) for request, a in pairs])
 
     with Journal(path) as journal:
         asyncio.run(main(journal))
@@ -34,7 +36,7 @@ def record(path: Path, *pairs: tuple[Request, Answer], model: str = "m") -> None
 
 def recalled(path: Path, request: Request, model: str = "m") -> Answer | None:
     with Journal(path) as journal:
-        return journal.recall(model, request)
+        return journal.recall(asked(model, request))
 
 
 COUNTS = st.integers(0, 2**31 - 1) | st.none()
@@ -50,7 +52,7 @@ def test_answers_come_back_as_they_were_recorded(
     record(path, *pairs)
     with Journal(path) as journal:
         for request, answer in pairs:
-            assert journal.recall("m", request) == answer
+            assert journal.recall(asked("m", request)) == answer
 
 
 @pytest.mark.parametrize(
@@ -115,8 +117,8 @@ def test_statistics_count_answers_tokens_and_recalls(tmp_path: Path) -> None:
     pairs = [(question(str(n)), Answer("x", "m", "stop", 10, None if n else 4)) for n in range(3)]
     record(tmp_path / "j", *pairs)
     with Journal(tmp_path / "j") as journal:
-        assert journal.recall("m", question("0")) is not None
-        assert journal.recall("m", question("7")) is None
+        assert journal.recall(asked("m", question("0"))) is not None
+        assert journal.recall(asked("m", question("7"))) is None
         found = journal.statistics()
     assert (found.answers, found.prompt_tokens, found.completion_tokens, found.hits) == (
         3,
@@ -144,11 +146,11 @@ def test_exported_answers_replay_in_another_journal_which_keeps_its_own(tmp_path
     record(tmp_path / "k", (pairs[0][0], Answer("own", "m")))
     with Journal(tmp_path / "k") as journal:
         assert journal.import_lines(lines) == 6
-        assert journal.recall("m", pairs[0][0]) == Answer("own", "m")
-        assert [journal.recall("m", request) for request, _ in pairs[1:]] == [
+        assert journal.recall(asked("m", pairs[0][0])) == Answer("own", "m")
+        assert [journal.recall(asked("m", request)) for request, _ in pairs[1:]] == [
             a for _, a in pairs[1:]
         ]
-        assert journal.recall("m", question("\ud800")) == Answer("s", "m")
+        assert journal.recall(asked("m", question("\ud800"))) == Answer("s", "m")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ def test_many_answers_share_their_commits(tmp_path: Path) -> None:
 
 def test_the_request_text_does_not_depend_on_the_order_of_a_schema() -> None:
     one, other = question(schema={"a": 1, "b": [2]}), question(schema={"b": [2], "a": 1})
-    assert request_text("m", one) == request_text("m", other)
+    assert asked("m", one) == asked("m", other)
 
 
 def a_journal_of_version_1(path: Path) -> None:
@@ -284,7 +286,7 @@ def test_the_ledger_counts_by_model_and_role_and_knows_the_slowest_while_a_run_w
     with Journal(tmp_path / "j") as journal:
 
         async def write() -> None:
-            await asyncio.gather(*[journal.record("m", *pair) for pair in pairs])
+            await asyncio.gather(*[journal.record(asked("m", own), a) for own, a in pairs])
 
         asyncio.run(write())
         with ledger(tmp_path / "j") as book:
@@ -306,5 +308,35 @@ def test_imported_answers_may_count_as_another_models(tmp_path: Path) -> None:
         lines.write_text("".join(line + "\n" for line in book.lines()))
     with Journal(tmp_path / "k") as journal:
         assert journal.import_lines(lines, of_model="m", as_model="replayed") == 1
-        assert journal.recall("replayed", question()) == Answer("mine", "m")
-        assert journal.recall("replayed", question("n")) is None
+        assert journal.recall(asked("replayed", question())) == Answer("mine", "m")
+        assert journal.recall(asked("replayed", question("n"))) is None
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=8), st.text()), max_size=3),
+    st.integers(0, 2**31),
+    st.floats(0, 2),
+    st.none()
+    | st.dictionaries(st.text(max_size=5), st.lists(st.text() | st.integers()), max_size=2),
+)
+def test_a_request_is_known_by_its_canonical_json(
+    said: list[tuple[str, str]],
+    seed: int,
+    temperature: float,
+    schema: dict[str, Any] | None,
+) -> None:
+    sampling = Sampling(temperature=temperature, max_tokens=7)
+    messages = tuple(Message(role, text) for role, text in said)
+    own = asked("m\n", Request("judge", messages, sampling, seed, schema))
+    plain = {
+        "model": "m\n",
+        "messages": [[role, clean(text)] for role, text in said],
+        "temperature": temperature,
+        "top_p": sampling.top_p,
+        "seed": seed,
+        "schema": schema,
+    }
+    text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert own.text == clean(text)
+    assert own.key == blake2b(own.text.encode(), digest_size=16).digest()
+    assert (own.max_tokens, own.role) == (7, "judge")

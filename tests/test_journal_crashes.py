@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from opencodeinstruct.builder.errors import RunFolderError
-from opencodeinstruct.tools.llm.journal import Journal
+from opencodeinstruct.tools.llm.journal import Journal, asked
 from tests.test_journal import question, recalled
 
 ROOT = Path(__file__).parent.parent
@@ -34,13 +34,14 @@ def test_a_second_run_on_the_same_folder_is_told_who_has_it(tmp_path: Path) -> N
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from opencodeinstruct.tools.llm.journal import Journal
+from opencodeinstruct.tools.llm.journal import Journal, asked
 from opencodeinstruct.tools.ports import Answer
 from tests.test_journal import question
 
 async def work(journal, worker):
     for n in range(1_000_000):
-        await journal.record("m", question(f"{worker}-{n}"), Answer(f"a{worker}-{n}" * 50, "m"))
+        own = asked("m", question(f"{worker}-{n}"))
+        await journal.record(own, Answer(f"a{worker}-{n}" * 50, "m"))
         sys.stdout.write(f"{worker}-{n}\\n")
         sys.stdout.flush()
 
@@ -64,7 +65,7 @@ def test_a_run_killed_at_any_moment_keeps_every_answer_it_was_given(tmp_path: Pa
             told += run.stdout.read().split("\n")[:-1]
         with Journal(path) as journal:
             for name in told:
-                answer = journal.recall("m", question(name))
+                answer = journal.recall(asked("m", question(name)))
                 assert answer is not None, name
                 assert answer.text == f"a{name}" * 50
             kept = max(kept, len(told))
@@ -75,13 +76,13 @@ FULL = """
 import asyncio, resource, sys
 from pathlib import Path
 from opencodeinstruct.builder.errors import Missing
-from opencodeinstruct.tools.llm.journal import Journal
+from opencodeinstruct.tools.llm.journal import Journal, asked
 from opencodeinstruct.tools.ports import Answer
 from tests.test_journal import question
 
 async def fill(journal):
     for n in range(1000):
-        await journal.record("m", question(str(n)), Answer("x" * 5000, "m"))
+        await journal.record(asked("m", question(str(n))), Answer("x" * 5000, "m"))
 
 async def main(journal):
     try:
@@ -89,7 +90,7 @@ async def main(journal):
     except Missing as error:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         sys.stdout.write(f"{error}")
-        await journal.record("m", question("room again"), Answer("x", "m"))
+        await journal.record(asked("m", question("room again")), Answer("x", "m"))
 
 with Journal(Path(sys.argv[1])) as journal:
     asyncio.run(main(journal))
@@ -112,5 +113,5 @@ def test_a_full_disk_is_said_and_the_journal_is_whole_when_there_is_room_again(
     )
     assert "Make room on the disk" in run.stdout
     with Journal(tmp_path / "j") as journal:
-        assert journal.recall("m", question("0")) is not None
-        assert journal.recall("m", question("room again")) is not None
+        assert journal.recall(asked("m", question("0"))) is not None
+        assert journal.recall(asked("m", question("room again"))) is not None

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opencodeinstruct.tools.llm.protocol import Failed, answer_of, message_of, seconds_to_wait
+from opencodeinstruct.tools.llm.protocol import (
+    Failed,
+    answer_of,
+    body_of,
+    clean,
+    message_of,
+    seconds_to_wait,
+)
+from opencodeinstruct.tools.ports import Message, Request, Sampling
 
 
 @settings(deadline=None)
@@ -85,3 +93,30 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(
 )
 def test_a_retry_after_that_makes_no_sense_is_none(value: str) -> None:
     assert seconds_to_wait({"Retry-After": value}) is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["system", "user"]), st.text()), max_size=3),
+    st.integers(0, 2**31),
+    st.none() | st.dictionaries(st.text(max_size=5), st.lists(st.text()), max_size=2),
+    st.booleans(),
+)
+def test_a_body_is_json_of_what_is_asked_in_utf_8(
+    said: list[tuple[str, str]], seed: int, schema: dict[str, list[str]] | None, guided: bool
+) -> None:
+    messages = tuple(Message(role, text) for role, text in said)
+    sampling = Sampling(temperature=0.5, top_p=1.0, max_tokens=9)
+    body = body_of(Request("judge", messages, sampling, seed, schema), 'na"me', guided=guided)
+    wanted = {
+        "model": 'na"me',
+        "messages": [{"role": role, "content": clean(text)} for role, text in said],
+        "temperature": 0.5,
+        "top_p": 1.0,
+        "max_tokens": 9,
+        "seed": seed,
+    }
+    if guided and schema is not None:
+        cleaned = json.loads(clean(json.dumps(schema, ensure_ascii=False)))
+        form = {"name": "judge", "schema": cleaned}
+        wanted["response_format"] = {"type": "json_schema", "json_schema": form}
+    assert json.loads(body) == wanted

@@ -95,6 +95,18 @@ def reason(outcome: Outcome) -> str:
             "and an empty string gives an empty string.\n\nSignature: `def move(x: str) -> str`",
             "asks_nothing",
         ),
+        (
+            "what it says of empty input is not what it asks for",
+            "A chess move is a string of a list of two squares with a hyphen between them. "
+            "An empty string returns an empty string.\n\nSignature: `def stub(move: str) -> str`",
+            "asks_nothing",
+        ),
+        (
+            "it asks before an aside",
+            "A chess move is a string of two squares. Return the square where the move ends. "
+            "An empty string returns an empty string.\n\nSignature: `def stub(move: str) -> str`",
+            "kept",
+        ),
     ],
 )
 def test_a_child_is_compared_with_its_parent(why: str, text: str, found: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from opencodeinstruct.builder.errors import ServiceError
-from opencodeinstruct.tools.llm.journal import Journal, request_text
+from opencodeinstruct.tools.llm.journal import Asked, Journal, asked
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.llm.oversight import Oversight
 from opencodeinstruct.tools.llm.servers import Client, Servers, served_name
@@ -73,37 +73,37 @@ async def recording(
     """
     over = oversight or Oversight()
     flights = _Flights(over.stop)
+    names = {role: served_name(settings) for role, settings in models.items()}
     async with Servers(
         models.values(), log_folder=journal.path.parent, progress=progress, oversight=over
     ) as servers:
         if on_servers is not None:
             on_servers(servers)
 
-        async def pay(request: Request) -> Answer:
-            settings = models[request.role]
-            client = await servers.client(settings)
+        async def pay(request: Request, own: Asked) -> Answer:
+            client = await servers.client(models[request.role])
             over.meter.in_flight += 1
             began = time.monotonic()
             try:
-                answer = await client.ask(request, served_name(settings))
+                answer = await client.ask(request, names[request.role])
             finally:
                 over.meter.in_flight -= 1
             answer = replace(answer, seconds=round(time.monotonic() - began, 3))
-            await journal.record(served_name(settings), request, answer)
+            await journal.record(own, answer)
             over.meter.answered(request, answer, free=False)
             return answer
 
         async def ask(request: Request) -> Answer:
-            name = served_name(models[request.role])
+            own = asked(names[request.role], request)
             if request.instead_of:
                 over.meter.unreadable[request.instead_of] += 1
-            answer = journal.recall(name, request)
+            answer = journal.recall(own)
             free = answer is not None
             if answer is None:
                 over.check()
-                key = (name, request_text(name, request), request.sampling.max_tokens)
+                key = (own.key, own.max_tokens)
                 free = key in flights.open
-                answer = await flights.share(key, lambda: pay(request))
+                answer = await flights.share(key, lambda: pay(request, own))
             if free:
                 over.meter.answered(request, answer, free=True)
             if on_answer is not None:
@@ -168,7 +168,7 @@ def _short_request(seed: int) -> Request:
     return Request("solver", (Message("user", text),), Sampling(max_tokens=32), seed)
 
 
-_Key = tuple[str, str, int]
+_Key = tuple[bytes, int]
 
 
 @dataclass(slots=True)

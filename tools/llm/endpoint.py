@@ -6,10 +6,9 @@ decided in `client`.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -40,7 +39,7 @@ class Reply:
     """What came back, whatever its status."""
 
     status: int
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
 
@@ -71,7 +70,7 @@ class Endpoint:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=self._authorization(),
+            headers={"Content-Type": "application/json", **self._authorization()},
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=10),
             trust_env=not _is_local(self.base_url),  # proxies do not lead to this machine
         )
@@ -116,20 +115,14 @@ class Endpoint:
         except Failed as failed:
             raise ServiceError(f"{url}: {failed}. Is an OpenAI endpoint there?") from failed
 
-    async def exchange(self, method: str, url: str, body: dict[str, Any] | None) -> Reply:
+    async def exchange(self, method: str, url: str, body: bytes | None) -> Reply:
         """The reply, whatever its status; `Failed` when there was none, or not all of it."""
         assert self._session is not None, "enter the endpoint first"
         try:
             async with self._session.request(
-                method, url, json=body, allow_redirects=False
+                method, url, data=body, allow_redirects=False
             ) as response:
-                content = bytearray()
-                async for chunk in response.content.iter_chunked(2**16):
-                    content += chunk
-                    if len(content) > LONGEST_BODY:
-                        response.close()
-                        raise Failed(f"a reply of more than {LONGEST_BODY // 2**20} MB")
-                return Reply(response.status, dict(response.headers), bytes(content))
+                return Reply(response.status, response.headers, await _content(response))
         except TimeoutError as error:
             raise Failed(f"no answer within {self._timeout:g} s", timed_out=True) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -192,6 +185,17 @@ class Endpoint:
             f"{self.base_url} does not serve the model {name!r}; "
             f"it serves: {', '.join(served) or 'none'}. Name one of these."
         )
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """The body of a reply; `Failed` where it is longer than any answer."""
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > LONGEST_BODY:
+            response.close()
+            raise Failed(f"a reply of more than {LONGEST_BODY // 2**20} MB")
+    return bytes(content)
 
 
 def _is_local(url: str) -> bool:

@@ -15,23 +15,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, RowError
 from opencodeinstruct.tools.llm.journal_file import OF_ANSWER, connected, explained, locked, opened
-from opencodeinstruct.tools.llm.protocol import clean, count_of
-from opencodeinstruct.tools.ports import Answer, Request
+from opencodeinstruct.tools.llm.protocol import clean, count_of, quoted
+from opencodeinstruct.tools.ports import Answer, Request, Sampling
 
 LARGEST_BATCH = 1000  # answers in one commit
+_HERE = "\x1a"  # where the messages and the seed stand
 
 _COLUMNS = ("key", "max_tokens", "request", *OF_ANSWER, "role")
 _INSERT = (
     f"INSERT OR REPLACE INTO answers ({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
+_fields = attrgetter(*OF_ANSWER)
 _SELECT = f"SELECT max_tokens, {', '.join(OF_ANSWER)} FROM answers WHERE key = ?"
 
 
@@ -54,19 +58,41 @@ class _Write:
     done: asyncio.Future[None] | None = None
 
 
-def request_text(name: str, request: Request) -> str:
-    """`request` to the model `name` as canonical JSON, without its role and `max_tokens`.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to one model as the journal knows it; `text` is canonical JSON.
 
     The same question has the same text, whatever the role that asks and the length it allows.
     """
-    asked = {
+
+    text: str
+    key: bytes
+    max_tokens: int
+    role: str | None
+
+
+def asked(name: str, request: Request) -> Asked:
+    """`request` to the model `name`: made once, it is looked up, shared and recorded by this."""
+    schema = "null" if request.schema is None else _canonical(dict(request.schema))
+    before, after = _around(name, request.sampling, schema)
+    said = ",".join(f"[{quoted(m.role)},{quoted(m.content)}]" for m in request.messages)
+    text = f"{before}[{said}]{after[0]}{request.seed}{after[1]}"
+    return Asked(text, _key(text), request.sampling.max_tokens, request.role)
+
+
+@lru_cache(maxsize=256)
+def _around(name: str, sampling: Sampling, schema: str) -> tuple[str, tuple[str, str]]:
+    """The canonical JSON of all requests that differ only in messages and seed, without these."""
+    given = {
         "model": name,
-        "messages": [[message.role, message.content] for message in request.messages],
-        **request.sampling.model_dump(exclude={"max_tokens"}),
-        "seed": request.seed,
-        "schema": request.schema and dict(request.schema),
+        "messages": _HERE,
+        **sampling.model_dump(exclude={"max_tokens"}),
+        "schema": json.loads(schema),
+        "seed": _HERE,
     }
-    return _canonical(asked)
+    before, rest = _canonical(given).split(json.dumps(_HERE), 1)
+    between, end = rest.rsplit(json.dumps(_HERE), 1)  # a schema may hold such a text, too
+    return before, (between, end)
 
 
 def is_reusable(answer: Answer, recorded_max_tokens: int, max_tokens: int) -> bool:
@@ -118,23 +144,21 @@ class Journal:
         self._writer.close()
         os.close(self._lock)
 
-    def recall(self, name: str, request: Request) -> Answer | None:
-        """The recorded answer of the model `name` to `request`, where there is a reusable one."""
-        wanted = request.sampling.max_tokens
-        rows = self._rows(_SELECT, _key(request_text(name, request)))
-        for recorded, *fields in sorted(rows, key=lambda row: row[0] != wanted):
+    def recall(self, asked: Asked) -> Answer | None:
+        """The recorded answer to what is `asked`, where there is a reusable one."""
+        rows = self._rows(_SELECT, asked.key)
+        for recorded, *fields in sorted(rows, key=lambda row: row[0] != asked.max_tokens):
             answer = Answer(*fields)
-            if is_reusable(answer, recorded, wanted):
+            if is_reusable(answer, recorded, asked.max_tokens):
                 self._hits += 1
                 return answer
         return None
 
-    async def record(self, name: str, request: Request, answer: Answer) -> None:
+    async def record(self, asked: Asked, answer: Answer) -> None:
         """Record the answer; when this returns it is on disk. `Missing` when the disk is full."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        row = _row(request_text(name, request), request.sampling.max_tokens, answer, request.role)
-        self._queue.put(_Write(row, loop, done))
+        self._queue.put(_Write(_row(asked, answer), loop, done))
         await done
 
     def statistics(self) -> Statistics:
@@ -214,10 +238,9 @@ def _tell(waiting: list[asyncio.Future[None] | None], failure: ProjectError | No
             done.set_exception(failure)
 
 
-def _row(text: str, max_tokens: int, answer: Answer, role: str | None) -> tuple[object, ...]:
-    said = [getattr(answer, name) for name in OF_ANSWER]
-    cleaned = [clean(value) if isinstance(value, str) else value for value in said]
-    return (_key(text), max_tokens, text, *cleaned, role)
+def _row(asked: Asked, answer: Answer) -> tuple[object, ...]:
+    said = [clean(v) if isinstance(v, str) else v for v in _fields(answer)]
+    return (asked.key, asked.max_tokens, asked.text, *said, asked.role)
 
 
 def _key(text: str) -> bytes:
@@ -240,7 +263,8 @@ def _imported(
         text = _canonical({**request, "model": as_model or request["model"]})
         answer = Answer(**{name: given[name] for name in OF_ANSWER if name in given})
         _check_types(answer, given["max_tokens"])
-        return _row(text, given["max_tokens"], answer, given.get("role"))
+        own = Asked(text, _key(text), given["max_tokens"], given.get("role"))
+        return _row(own, answer)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RowError(source, number, f"not a recorded answer ({error})") from error
 

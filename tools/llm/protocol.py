@@ -9,11 +9,13 @@ import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
-from opencodeinstruct.tools.ports import Answer, Request
+from opencodeinstruct.tools.ports import Answer, Request, Sampling
 
 _OF_SCHEMAS = ("response_format", "json_schema", "guided", "grammar", "structured")
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -41,22 +43,32 @@ class Failed(Exception):
 
 def clean(text: str) -> str:
     """`text` with U+FFFD for each lone surrogate, so that it can be stored as UTF-8."""
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
-def body_of(request: Request, name: str, *, guided: bool) -> dict[str, Any]:
+def quoted(text: str) -> str:
+    """`text`, cleaned, as a JSON string."""
+    return _JSON.encode(clean(text))
+
+
+def body_of(request: Request, name: str, *, guided: bool) -> bytes:
     """The body of the POST for `request`; `guided` adds its schema as response_format."""
-    messages = [{"role": m.role, "content": clean(m.content)} for m in request.messages]
-    body: dict[str, Any] = {
-        "model": name,
-        "messages": messages,
-        **request.sampling.model_dump(),
-        "seed": request.seed,
-    }
+    said = ", ".join(
+        f'{{"role": {quoted(m.role)}, "content": {quoted(m.content)}}}' for m in request.messages
+    )
+    rest = ""
     if guided and request.schema is not None:
         schema = {"name": request.role, "schema": dict(request.schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return body
+        wanted = {"type": "json_schema", "json_schema": schema}
+        rest = f', "response_format": {_JSON.encode(wanted)}'
+    common = _common(name, request.sampling)
+    return clean(f'{{{common}, "seed": {request.seed}, "messages": [{said}]{rest}}}').encode()
+
+
+@lru_cache(maxsize=256)
+def _common(name: str, sampling: Sampling) -> str:
+    """What the bodies of many requests have in common, without braces."""
+    return _JSON.encode({"model": name, **sampling.model_dump()})[1:-1]
 
 
 def answer_of(body: bytes, name: str) -> Answer:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from opencodeinstruct.builder.errors import Missing, ServiceError
-from opencodeinstruct.tools.llm.journal import Journal
+from opencodeinstruct.tools.llm.journal import Journal, asked
 from opencodeinstruct.tools.ports import Answer, Request
 
 _ANY = "any model"  # the name under which answers are looked up here, whoever gave them
@@ -46,7 +46,7 @@ class Replay:
 
     async def ask(self, request: Request, name: str) -> Answer:
         """The recorded answer to `request`; `ServiceError` where there is none."""
-        answer = self._journal.recall(_ANY, request)
+        answer = self._journal.recall(asked(_ANY, request))
         if answer is None:
             raise ServiceError(
                 f"{self._file} holds no answer to a request of the role {request.role}: it was "

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from opencodeinstruct.builder.errors import Missing, ProjectError
 from opencodeinstruct.tools.llm.client import ChatClient
+from opencodeinstruct.tools.llm.collecting import seldom
 from opencodeinstruct.tools.llm.embedded import EmbeddedServer
 from opencodeinstruct.tools.llm.endpoint import Endpoint
 from opencodeinstruct.tools.llm.limit import Limit
@@ -58,6 +59,7 @@ class Servers:
         self._log_folder, self._progress = log_folder, progress
         self._oversight = oversight or Oversight()
         self._clients: dict[str, Client] = {}
+        self._known: dict[int, tuple[ModelSettings, Client]] = {}  # by id: every request looks
         self._members: dict[str, Member] = {}
         self._failures: dict[str, ProjectError] = {}
         self._locks = {server: asyncio.Lock() for server in self._settings}
@@ -66,6 +68,7 @@ class Servers:
 
     async def __aenter__(self) -> "Servers":
         self._stack = AsyncExitStack()
+        self._stack.enter_context(seldom())
         self._started = ExitStack()
         self._oversight.stop.tell(self._stop_clients)
         return self
@@ -84,9 +87,10 @@ class Servers:
 
         A start that failed fails again with the same error, without another try.
         """
+        known = self._known.get(id(settings))
+        if known is not None:
+            return known[1]
         server = server_of(settings)
-        if server in self._clients:
-            return self._clients[server]
         async with self._locks[server]:
             if server in self._failures:
                 raise self._failures[server]
@@ -96,6 +100,7 @@ class Servers:
                 except ProjectError as error:
                     self._failures[server] = error
                     raise
+        self._known[id(settings)] = settings, self._clients[server]
         return self._clients[server]
 
     async def _connect(self, settings: ModelSettings) -> Client:

@@ -60,11 +60,21 @@ _LEFT_OPEN = re.compile(
 
 # A text that says what something is and asks for nothing: "A move is a string of two letters."
 _ASKS = re.compile(
-    r"\b(?:write|implement|create|define|design|develop|build|make|complete|finish|fix|correct|repair|"
-    r"rewrite|refactor|extend|change|modify|add|compute|calculate|determine|find|count|check|decide|"
-    r"convert|parse|generate|simulate|sort|print|prints|return|returns|yield|yields|raise|raises|"
-    r"output|outputs|implementing|program|function|method|class|how many|what|which|your task|"
-    r"given|recite|pick|choose|produce|express|reverse|remove|replace|join|split|sum|list|tell|say)\b",
+    r"\b(?:write|implement|create|construct|define|design|develop|build|make|provide|complete|finish|"
+    r"fix|correct|repair|rewrite|refactor|extend|change|modify|transform|add|compute|calculate|"
+    r"determine|find|retrieve|filter|check|decide|convert|parse|generate|simulate|print|return|yield|"
+    r"raise|output|recite|pick|choose|produce|express|reverse|remove|replace|merge)(?:s|es)?\b"
+    r"|\b(?:implementing|function|method|how (?:many|much|do|can|to)|what|your task|given)\b"
+    # these are things as well: "a list of moves"
+    r"|(?:^|[.!?:;,]\s+|\b(?:to|and|then|your|must|should|please)\s+)"
+    r"(?:count|sort|class|program|join|split|sum|list|tell|say|which|order|rank|group)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+# What is said of input that hardly matters is not what is asked: "an empty string returns 0".
+_AN_ASIDE = re.compile(
+    r"(?:\b(?:an?|the|if|for|when|where|on|with)\b[^.!?;,]{0,40})?"
+    r"\b(?:empty|blank|invalid|negative|non-positive|None|no (?:input|characters|items|words))\b"
+    r"[^.!?;]{0,80}?\b(?:returns?|gives?|yields?|raises?|outputs?|prints?|produces?)\b[^.!?;]*",
     re.IGNORECASE,
 )
 
@@ -163,7 +173,8 @@ def _badly_put(problem: str) -> tuple[str, str] | None:
     left_open = _LEFT_OPEN.search(problem)
     if left_open is not None:
         return "left_open", left_open[0]
-    if problem.isascii() and _ASKS.search(problem) is None:  # other languages have a rule
+    asked = _AN_ASIDE.sub(" ", problem)
+    if problem.isascii() and _ASKS.search(asked) is None:  # other languages have a rule
         return "asks_nothing", problem[-_SHOWN:]
     return None
 
