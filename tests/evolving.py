@@ -118,8 +118,9 @@ def bred(
     *,
     decide: tuple[Decide, ...] = (),
     topics: tuple[str, ...] = (),
+    at_once: int = 64,
 ) -> Breeding:
-    return Breeding(Asked(ask, PROMPTS, topics), solve, judge, decide)
+    return Breeding(Asked(ask, PROMPTS, topics), solve, judge, decide, at_once)
 
 
 def kept_rows(outcomes: list[Outcome]) -> list[Row]:

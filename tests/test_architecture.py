@@ -21,7 +21,14 @@ ROOMS = {
     "loader": ("opencodeinstruct",),
     "builder": ("builder",),
     "card": ("dataset_card",),
-    "basics": ("tools.outcome", "tools.ports", "tools.prompt", "tools.stop", "tools.text"),
+    "basics": (
+        "tools.in_order",
+        "tools.outcome",
+        "tools.ports",
+        "tools.prompt",
+        "tools.stop",
+        "tools.text",
+    ),
     "stages": ("tools.stages",),
     "settings": ("tools.llm.model_settings",),  # a value in a recipe; nothing is asked here
     "services": ("tools.llm", "tools.sandbox", "tools.hub", "tools.benchmarks"),

@@ -5,6 +5,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,15 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from opencodeinstruct.builder.errors import Missing
 from opencodeinstruct.builder.schema import OPERATIONS, table_of, working_schema
 from opencodeinstruct.tools.outcome import Kept, Outcome, Row
-from opencodeinstruct.tools.ports import Answer, Ask, Request, content_id
+from opencodeinstruct.tools.ports import Answer, Ask, Message, Request, content_id
 from opencodeinstruct.tools.stages.breed import Slot, draw_slots
-from opencodeinstruct.tools.stages.evolve import EvolveSettings, deal
+from opencodeinstruct.tools.stages.evolve import EvolveSettings, deal, evolve
 from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS
 from opencodeinstruct.tools.stages.screen import Living
 from tests.asks import by, saying
-from tests.evolving import evolved, is_crossover, kept_rows, made, parent, parents, reasons
+from tests.evolving import (
+    bred,
+    evolved,
+    is_crossover,
+    kept_rows,
+    made,
+    parent,
+    parents,
+    reasons,
+)
 
 
 def late(answer: Callable[[Request], str], order: int) -> Ask:
@@ -48,6 +59,83 @@ def test_the_order_in_which_answers_arrive_changes_nothing() -> None:
     for order in range(1, 5):
         assert evolved(parents(7), late(sometimes_bad, order), **chosen) == first
     assert reasons(first)
+
+
+def twins(request: Request) -> str:
+    """An answer that several requests share, their children having other parents."""
+    return made(replace(request, messages=(Message("user", "Change:"),), seed=request.seed % 4))
+
+
+def test_twins_of_other_parents_fall_alike_whoever_is_born_first() -> None:
+    chosen: dict[str, Any] = {"children": 12, "crossover_probability": 0.0, "screen": {"alike": 1}}
+    found = []
+    for order in range(4):
+        for at_once in (1, 3, 50):
+            breeding = bred(late(twins, order), at_once=at_once)
+            found.append(evolved(parents(7), breeding=breeding, **chosen))
+    assert all(outcomes == found[0] for outcomes in found)
+    assert reasons(found[0])["repeats_a_question"] > 5
+
+
+def test_a_child_is_weighed_while_a_younger_one_is_not_yet_born() -> None:
+    weighed = asyncio.Event()
+    asked: list[Request] = []
+
+    async def ask(request: Request) -> Answer:
+        asked.append(request)
+        if len(asked) == 6:
+            await asyncio.wait_for(weighed.wait(), 30)
+        return Answer(made(request), "m")
+
+    async def solve(row: Row) -> Outcome:
+        weighed.set()
+        return Kept({**row, "solution": "pass"})
+
+    chosen: dict[str, Any] = {"colonies": 1, "children": 6, "fitness": "parse"}
+    outcomes = evolved(parents(4), breeding=bred(ask, solve), **chosen)
+    assert len(asked) == 6
+    assert len(kept_rows(outcomes)) >= 4 + 6
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_no_more_operations_and_children_are_under_way_than_allowed(at_once: int) -> None:
+    now, most = Counter[str](), Counter[str]()
+
+    async def counted(what: str) -> None:
+        now[what] += 1
+        most[what] = max(most[what], now[what])
+        await asyncio.sleep(0.001)
+        now[what] -= 1
+
+    async def ask(request: Request) -> Answer:
+        await counted("births")
+        return Answer(made(request), "m")
+
+    async def solve(row: Row) -> Outcome:
+        await counted("children")
+        return Kept({**row, "solution": "pass"})
+
+    chosen: dict[str, Any] = {"colonies": 1, "children": 20, "fitness": "parse"}
+    evolved(parents(4), breeding=bred(ask, solve, at_once=at_once), **chosen)
+    assert most == {"births": at_once, "children": at_once}
+
+
+def test_what_ends_a_run_ends_a_generation_and_leaves_nothing_under_way() -> None:
+    async def ask(request: Request) -> Answer:
+        return Answer(made(request), "m")
+
+    async def solve(row: Row) -> Outcome:
+        await asyncio.sleep(0.01)
+        raise Missing("no key")
+
+    async def main() -> set[asyncio.Task[Any]]:
+        with pytest.raises(Missing):
+            await evolve(
+                parents(4), bred(ask, solve), EvolveSettings(fitness={"by": "parse"}), seed=0
+            )
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert not asyncio.run(main())
 
 
 def test_another_seed_makes_another_population() -> None:

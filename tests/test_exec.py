@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, RunFolderError, ServiceError
+from opencodeinstruct.tools.in_order import WINDOW, in_order
 from opencodeinstruct.tools.ports import Program, Run, RunResult, TestVerdict
 from opencodeinstruct.tools.programs.execute_file import Job, Report, execute_file
-from opencodeinstruct.tools.programs.in_order import WINDOW, in_order
 from opencodeinstruct.tools.programs.lines import Splitter
 from opencodeinstruct.tools.programs.results import part_of, record_of
 from opencodeinstruct.tools.stages.execute import ExecuteSettings

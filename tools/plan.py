@@ -68,6 +68,8 @@ STAGES = (
 )
 """The stages in order; `recheck` is `decontaminate` again, over solution and tests as well."""
 
+_OF_EVOLUTION: tuple[Role, ...] = ("generator", "solver", "judge")
+
 ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
     "instruct": (
         "generator",
@@ -249,6 +251,7 @@ async def _evolve(
         solve=partial(respond, settings=recipe.respond, **asks),
         judge=partial(judge, settings=recipe.judge, **asks),
         decide=_screens(recipe, rows) if recipe.evolve.generations else (),
+        at_once=2 * max(recipe.model_for(role).most_at_once() for role in _OF_EVOLUTION),
     )
     return await evolve(rows, breeding, recipe.evolve, seed=recipe.seed, on_outcome=on_outcome)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from opencodeinstruct.builder.errors import ProjectError, RunFolderError, ServiceError
+from opencodeinstruct.tools.in_order import in_order
 from opencodeinstruct.tools.packages import installed
 from opencodeinstruct.tools.ports import Run, digest
 from opencodeinstruct.tools.programs.entries import Entry, Reader, Unusable
-from opencodeinstruct.tools.programs.in_order import in_order
 from opencodeinstruct.tools.programs.lines import Line, Scan, lines_of, scan
 from opencodeinstruct.tools.programs.pass_at_k import Estimate, estimates
 from opencodeinstruct.tools.programs.problems import Problem, read_problems

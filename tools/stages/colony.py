@@ -5,11 +5,18 @@ which answers arrive: a cluster can run each colony on another machine.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from opencodeinstruct.tools.in_order import in_order
 from opencodeinstruct.tools.outcome import Deferred, Kept, Outcome, Row
-from opencodeinstruct.tools.stages.breed import Asked, BreedSettings, children_of, draw_slots
+from opencodeinstruct.tools.stages.breed import (
+    Asked,
+    BreedSettings,
+    Slot,
+    children_of,
+    draw_slots,
+)
 from opencodeinstruct.tools.stages.fitness import (
     FitnessSettings,
     RowStage,
@@ -29,12 +36,16 @@ class ColonySettings(BreedSettings):
 
 @dataclass(frozen=True, slots=True)
 class Breeding:
-    """What evolution is handed: whom to ask, who solves and judges, what drops children at once."""
+    """What evolution is handed: whom to ask, who solves and judges, what drops children at once.
+
+    A colony has at most `at_once` operations under way, and as many children before the judge.
+    """
 
     asked: Asked
     solve: RowStage
     judge: RowStage
     decide: tuple[Decide, ...] = ()
+    at_once: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +83,7 @@ async def live(
         slots = draw_slots(
             members, settings, generation=generation, colony=colony.number, seed=seed
         )
-        families = await asyncio.gather(
-            *(children_of(slot, breeding.asked, settings) for slot in slots)
-        )
-        children = [child for family in families for child in family]
-        lived.tokens += sum(spent(child.row) for child in children)
-        parents = {row["id"]: row for row in members}
-        screened = screen(children, parents, living.grown(), settings.screen, breeding.decide)
-        weighed = await asyncio.gather(*(_weighed(one, breeding, settings) for one in screened))
+        weighed = await _brought_up(slots, _Home(members, living), breeding, settings)
         lived.tokens += sum(one.tokens for one in weighed)
         outcomes = [one.outcome for one in weighed]
         lived.born[generation] = outcomes
@@ -91,7 +95,76 @@ async def live(
     return lived
 
 
-async def _weighed(child: Outcome, breeding: Breeding, settings: ColonySettings) -> Weighed:
-    if not isinstance(child, Kept):
-        return Weighed(child)
-    return await weigh(child.row, breeding.solve, breeding.judge, settings.fitness)
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """Whom a generation's children are compared with: their parents, and all that are alive."""
+
+    members: Sequence[Row]
+    living: Living
+
+
+async def _brought_up(
+    slots: Sequence[Slot], home: _Home, breeding: Breeding, settings: ColonySettings
+) -> list[Weighed]:
+    """The children of `slots`, in order, weighed; the tokens are those of their birth as well.
+
+    A child is screened when all its elders are born and weighed at once: a slow birth keeps
+    nobody's place at the model empty.
+    """
+    born: asyncio.Queue[list[Outcome] | None] = asyncio.Queue()
+    weighed: list[Weighed] = []
+
+    async def breed() -> None:
+        try:
+            await in_order(
+                _one_by_one(slots),
+                lambda slot: children_of(slot, breeding.asked, settings),
+                born.put_nowait,
+                at_once=breeding.at_once,
+            )
+        finally:
+            born.put_nowait(None)
+
+    async def weigh_one(child: Outcome) -> Weighed:
+        birth = spent(child.row)
+        if not isinstance(child, Kept):
+            return Weighed(child, birth)
+        own = await weigh(child.row, breeding.solve, breeding.judge, settings.fitness)
+        return Weighed(own.outcome, own.tokens + birth)
+
+    births = asyncio.create_task(breed())
+    try:
+        screened = _screened(born, home, breeding, settings)
+        await in_order(screened, weigh_one, weighed.append, at_once=breeding.at_once)
+        await births
+    finally:
+        births.cancel()
+        await asyncio.gather(births, return_exceptions=True)
+    return weighed
+
+
+async def _one_by_one(slots: Sequence[Slot]) -> AsyncIterator[Slot]:
+    for slot in slots:
+        yield slot
+
+
+async def _screened(
+    born: "asyncio.Queue[list[Outcome] | None]",
+    home: _Home,
+    breeding: Breeding,
+    settings: ColonySettings,
+) -> AsyncIterator[Outcome]:
+    """The children that are `born`, in order, screened: as many together as there are."""
+    parents = {row["id"]: row for row in home.members}
+    nursery = home.living.grown()
+    ended = False
+    while not ended:
+        families = [await born.get()]
+        while not born.empty():
+            families.append(born.get_nowait())
+        ended = families[-1] is None
+        children = [child for family in families if family is not None for child in family]
+        for child in screen(
+            children, parents, nursery, settings.screen, breeding.decide, before=home.living
+        ):
+            yield child

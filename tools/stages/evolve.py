@@ -5,12 +5,12 @@ apart for a few generations, are merged and dealt out anew. The same questions, 
 give the same population, whatever the concurrency.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from opencodeinstruct.tools.in_order import together
 from opencodeinstruct.tools.outcome import Deferred, Kept, Made, Outcome, Row
 from opencodeinstruct.tools.ports import random_of
 from opencodeinstruct.tools.stages.colony import Breeding, Colony, ColonySettings, Lived, live
@@ -67,11 +67,9 @@ async def evolve(
     done, why = 0, _stopped(population, 0, settings)
     while why is None:
         last = min(done + settings.merge_every, settings.generations)
-        lived = await asyncio.gather(
-            *(
-                live(colony, range(done + 1, last + 1), breeding, settings, seed=seed)
-                for colony in deal(population.rows, population.living, settings, done + 1, seed)
-            )
+        lived = await together(
+            live(colony, range(done + 1, last + 1), breeding, settings, seed=seed)
+            for colony in deal(population.rows, population.living, settings, done + 1, seed)
         )
         merged = _merge(lived, population, settings)
         for outcome in merged:

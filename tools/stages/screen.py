@@ -116,12 +116,16 @@ def screen(
     living: Living,
     settings: ScreenSettings,
     decide: Sequence[Decide] = (),
+    *,
+    before: Living | None = None,
 ) -> list[Outcome]:
     """`children` in order, those dropped that are faulty or too like one alive or an elder child.
 
-    `living` holds afterwards those that are kept; `parents` are found by id.
+    `living` holds afterwards those that are kept; `parents` are found by id. `before` is what lived
+    before the eldest of a generation whose children are screened in several calls: all come out as
+    in one.
     """
-    screened = [_alone(child, parents, living, settings) for child in children]
+    screened = [_alone(child, parents, before or living, settings) for child in children]
     for column_stage in decide:
         screened = _decided(screened, column_stage)
     kept = [place for place, child in enumerate(screened) if isinstance(child, Kept)]
