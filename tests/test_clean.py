@@ -81,6 +81,11 @@ DROPPED = [
         "Complete the following code so that solve returns the sum.",
         "the following code",
     ),
+    (
+        "needs_context",
+        "Implement the function solve from the given code snippet; it returns the largest item.",
+        "the given code snippet",
+    ),
     ("needs_context", f"{TASK} Fetch the items from the public API.", "public API"),
     (
         "needs_context",

@@ -91,17 +91,21 @@ CODE_BEFORE = _any(
     r"provided )?above\b",
     r"\b(?:the|this) above (?:code|function|program|snippet|script|implementation)\b",
 )
+CODE_SOMEWHERE = _any(
+    r"\b(?:the|this) (?:given|provided|supplied) (?:python )?(?:code snippet|snippet|source code|"
+    r"implementation)\b",
+)
 CODE_AFTER = _any(
     r"\b(?:the|this) (?:following|below) (?:code|snippet|script|code snippet|implementation|"
     r"program)\b(?! that)",
     r"\b(?:the|this) (?:code|snippet|function|program) (?:given |shown )?below\b",
 )
-CODE = re.compile(
+CODE_LINE = re.compile(
     r"```|~~~|^(?:    |\t)\S|^\s*(?:def|class|import|from|for|while|if|print|return)\b.*[:()]|"
-    r"^\s*\w+ = |`[^`\n]{6,}`"
-    r"|;\s*$",
+    r"^\s*\w+ = |;\s*$",
     re.MULTILINE,
 )
+CODE = re.compile(rf"{CODE_LINE.pattern}|`[^`\n]{{6,}}`", re.MULTILINE)
 SIGNATURE = re.compile(r"^\W*signature\W.*$", re.IGNORECASE | re.MULTILINE)
 _OTHER = r"(?:problem|question|exercise|prompt|assignment|challenge|solution|lesson|chapter)"
 LEANS = _any(

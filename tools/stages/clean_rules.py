@@ -109,6 +109,9 @@ def needs_context(question: Question) -> str | None:
             rest = question.text[: match.start()] if is_before else question.text[match.end() :]
             if not patterns.CODE.search(patterns.SIGNATURE.sub("", rest)):
                 return match.group()
+    match = patterns.CODE_SOMEWHERE.search(text)
+    if match and not patterns.CODE_LINE.search(patterns.SIGNATURE.sub("", question.text)):
+        return match.group()
     return None
 
 
