@@ -151,7 +151,11 @@ def _memory(pid: int) -> float:
 
 
 def killed(in_flight: int, rows: int, kills: int) -> dict[str, int]:
-    """Kill ours at random moments and let it end: what was paid twice, what was in flight then."""
+    """Kill ours at random moments and let it end: what was paid twice, what was in flight then.
+
+    `in_flight_at_kills` counts what the server had not answered yet; what it had answered and the
+    client not yet read or recorded comes on top, up to `places_at_kills`.
+    """
     random = Random(1)
     lost = 0
     with server("fixed:0.2") as base_url, TemporaryDirectory(prefix="engine-") as folder:
@@ -166,7 +170,12 @@ def killed(in_flight: int, rows: int, kills: int) -> dict[str, int]:
         subprocess.run(asked, check=True, stdout=subprocess.DEVNULL)
         stats = get(base_url, "stats")
     twice = stats["requests"] - stats["different"]
-    return {"kills": kills, "paid_twice": twice, "in_flight_at_kills": lost}
+    return {
+        "kills": kills,
+        "paid_twice": twice,
+        "in_flight_at_kills": lost,
+        "places_at_kills": kills * in_flight,
+    }
 
 
 def has(client: str, python: str) -> bool:

@@ -129,7 +129,7 @@ def population(plan: Plan) -> Population:
             on_outcome(outcome)
         return Made([*map(Kept, rows), *born], "enough")
 
-    return Population(work)
+    return Population(work, 3)
 
 
 def steps_of(**works: Work) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -96,14 +97,9 @@ def evolution(
     breeding: Breeding | None = None,
     **chosen: Any,
 ) -> Made:
+    own = replace(breeding or bred(ask or by(made)), on_outcome=on_outcome)
     return asyncio.run(
-        evolve(
-            rows,
-            breeding or bred(ask or by(made)),
-            EvolveSettings(**{"fitness": "none", **chosen}),
-            seed=seed,
-            on_outcome=on_outcome,
-        )
+        evolve(rows, own, EvolveSettings(**{"fitness": "none", **chosen}), seed=seed)
     )
 
 

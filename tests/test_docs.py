@@ -15,7 +15,6 @@ import pytest
 from opencodeinstruct.builder.subsets import SUBSETS
 from opencodeinstruct.dataset_card.facts import BuildFacts
 from opencodeinstruct.tools import cli
-from opencodeinstruct.tools.estimate import children
 from opencodeinstruct.tools.llm.weights import KNOWN, MODEL_VARIABLE
 from opencodeinstruct.tools.plan import STAGES
 from opencodeinstruct.tools.ports import Limits
@@ -219,7 +218,7 @@ def test_the_readme_tells_the_quickstart_as_it_is() -> None:
     problems, code = (source.limit or 0 for source in recipe.seeds)
     assert (problems, code) == (8, 6)
     assert "fourteen seeds (eight problems of ours, six functions" in text
-    assert f"at most\n{problems + code + children(recipe.evolve)} rows" in text
+    assert f"at most\n{problems + code + recipe.evolve.operations} rows" in text
     assert f"a model of {KNOWN['embedded:0.5b'].size // 10**6} MB" in text
     assert f"export {MODEL_VARIABLE}=PATH" in text
 

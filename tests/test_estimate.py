@@ -2,7 +2,7 @@
 
 import pytest
 
-from opencodeinstruct.tools.estimate import PER_REQUEST, children, costs, seconds, spoken
+from opencodeinstruct.tools.estimate import PER_REQUEST, costs, seconds, spoken
 from opencodeinstruct.tools.plan import ASKS
 from opencodeinstruct.tools.recipe import Recipe
 from opencodeinstruct.tools.stages.evolve import EvolveSettings
@@ -23,14 +23,19 @@ def test_every_asking_stage_has_a_cost_in_the_order_of_the_run() -> None:
     assert stages == list(ASKS) == list(PER_REQUEST)
 
 
-def test_questions_that_are_ready_are_not_asked_for() -> None:
-    assert requests(10, ready=10)["instruct"] == 0
-    assert requests(10, ready=4)["instruct"] == 6
+def test_questions_that_are_ready_are_not_asked_for_but_for_their_topic() -> None:
+    assert requests(10, ready=10, topics=[])["instruct"] == 0
+    assert requests(10, ready=4, topics=[])["instruct"] == 6
+    assert requests(10, ready=4)["instruct"] == 10
+    assert (
+        costs(recipe(), seeds=10, ready=10)[0].output_tokens
+        < costs(recipe(), seeds=10, ready=0)[0].output_tokens
+    )
 
 
 def test_every_operation_of_evolution_is_one_request() -> None:
     evolve = {"colonies": 3, "generations": 2, "children": 5}
-    assert requests(10, evolve=evolve)["evolve"] == 30 == children(EvolveSettings(**evolve))
+    assert requests(10, evolve=evolve)["evolve"] == 30 == EvolveSettings(**evolve).operations
     assert requests(10, evolve={"generations": 0})["evolve"] == 0
 
 

@@ -8,7 +8,6 @@ of two for recipes like the shipped ones.
 from dataclasses import dataclass
 
 from opencodeinstruct.tools.recipe import Recipe
-from opencodeinstruct.tools.stages.evolve import EvolveSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,8 @@ PER_REQUEST = {
 }
 """(prompt, output) tokens of one request of a stage."""
 
+_TOPIC = (330, 17)  # of one request for the topic of a question that is ready, in `instruct`
+
 SURVIVE = {"instruct": 0.9, "evolve": 0.6, "screened": 0.8, "respond": 0.95, "testgen": 0.9}
 """Share of rows that a stage keeps; `screened` is clean, dedup and decontaminate together."""
 
@@ -41,7 +42,7 @@ _READING = 8.0
 def costs(recipe: Recipe, *, seeds: int, ready: int) -> list[StageCost]:
     """The cost of each asking stage for `seeds` seeds, `ready` of which are questions already."""
     questions = ready + (seeds - ready) * SURVIVE["instruct"]
-    born = children(recipe.evolve) if questions >= 1 else 0
+    born = recipe.evolve.operations if questions >= 1 else 0
     rows = (questions + born * SURVIVE["evolve"]) * SURVIVE["screened"]
     solved = rows * SURVIVE["respond"]
     requests = {
@@ -51,20 +52,22 @@ def costs(recipe: Recipe, *, seeds: int, ready: int) -> list[StageCost]:
         "testgen": solved,
         "judge": solved * SURVIVE["testgen"],
     }
-    return [
-        StageCost(
-            stage,
-            round(count),
-            round(count * PER_REQUEST[stage][0]),
-            round(count * PER_REQUEST[stage][1]),
-        )
-        for stage, count in requests.items()
-    ]
+    stages = [_cost(stage, count, *PER_REQUEST[stage]) for stage, count in requests.items()]
+    named = _cost("instruct", ready if recipe.topics else 0, *_TOPIC)
+    return [_sum(stages[0], named), *stages[1:]]
 
 
-def children(settings: EvolveSettings) -> int:
-    """Operations that evolution carries out in all."""
-    return settings.colonies * settings.generations * settings.children
+def _cost(stage: str, requests: float, prompt: int, output: int) -> StageCost:
+    return StageCost(stage, round(requests), round(requests * prompt), round(requests * output))
+
+
+def _sum(one: StageCost, other: StageCost) -> StageCost:
+    return StageCost(
+        one.stage,
+        one.requests + other.requests,
+        one.prompt_tokens + other.prompt_tokens,
+        one.output_tokens + other.output_tokens,
+    )
 
 
 def seconds(stages: list[StageCost], tokens_per_second: float) -> float:

@@ -204,7 +204,7 @@ def _works(recipe: Recipe, services: Services) -> dict[str, Work]:
     return {
         "seeds": Source(partial(_seeds, recipe)),
         "instruct": _asking("instruct", partial(instruct, topics=recipe.topics), recipe, services),
-        "evolve": Population(partial(_evolve, recipe, services)),
+        "evolve": Population(partial(_evolve, recipe, services), recipe.evolve.expected_children),
         "clean": Columns(partial(clean, settings=recipe.clean)),
         "dedup": Compared(partial(deduplicated, settings=recipe.dedup)),
         "decontaminate": replace(
@@ -252,8 +252,9 @@ async def _evolve(
         judge=partial(judge, settings=recipe.judge, **asks),
         decide=_screens(recipe, rows) if recipe.evolve.generations else (),
         at_once=2 * max(recipe.model_for(role).most_at_once() for role in _OF_EVOLUTION),
+        on_outcome=on_outcome,
     )
-    return await evolve(rows, breeding, recipe.evolve, seed=recipe.seed, on_outcome=on_outcome)
+    return await evolve(rows, breeding, recipe.evolve, seed=recipe.seed)
 
 
 def _screens(recipe: Recipe, rows: Sequence[Row]) -> tuple[Decide, ...]:

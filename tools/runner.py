@@ -212,7 +212,7 @@ async def _run_population(
     work: Population, stage: StageFolder, before: StageFolder, teller: _Teller
 ) -> tuple[StageCounts, int]:
     rows = [row for path in before.parts() for row in _rows(read_table(path))]
-    teller.watch.started(teller.stage, None)
+    teller.watch.started(teller.stage, work.expected)
 
     def told(outcome: Outcome) -> None:
         teller.settled(outcome)

@@ -28,9 +28,10 @@ class EachRow:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """A stage over all rows that keeps them and makes new ones, which come after them."""
+    """A stage over all rows that keeps them and makes new ones, about `expected`, after them."""
 
     work: Callable[[Sequence[Row], OnOutcome], Awaitable[Made]]
+    expected: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Terminal:
         if self._progress is not None:
             self._task = self._progress.add_task(stage, total=rows, note="")
         if not self.console.is_terminal:
-            of_rows = f" on {rows:,} rows" if rows is not None else ""
+            of_rows = f", {rows:,} rows" if rows is not None else ""
             self.console.print(f"{stage}{of_rows} …", highlight=False)
 
     def outcome(self, stage: str, outcome: Outcome) -> None:

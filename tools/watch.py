@@ -10,7 +10,7 @@ class Watch(Protocol):
     """Told as a run goes on; nothing it does changes the run."""
 
     def started(self, stage: str, rows: int | None) -> None:
-        """Stage `stage` begins; `rows` enter it, if that is known beforehand."""
+        """Stage `stage` begins; about `rows` will be told of, if that is known beforehand."""
 
     def outcome(self, stage: str, outcome: Outcome) -> None:
         """A row of `stage` came to `outcome`; rows come in the order in which they are done."""

@@ -5,7 +5,7 @@ which answers arrive: a cluster can run each colony on another machine.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from opencodeinstruct.tools.in_order import in_order
@@ -39,6 +39,8 @@ class Breeding:
     """What evolution is handed: whom to ask, who solves and judges, what drops children at once.
 
     A colony has at most `at_once` operations under way, and as many children before the judge.
+    `on_outcome` is told of each child when it is weighed; one that another colony has as well may
+    still fall when the colonies are merged.
     """
 
     asked: Asked
@@ -46,6 +48,7 @@ class Breeding:
     judge: RowStage
     decide: tuple[Decide, ...] = ()
     at_once: int = 64
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +129,11 @@ async def _brought_up(
             born.put_nowait(None)
 
     async def weigh_one(child: Outcome) -> Weighed:
-        birth = spent(child.row)
-        if not isinstance(child, Kept):
-            return Weighed(child, birth)
-        own = await weigh(child.row, breeding.solve, breeding.judge, settings.fitness)
-        return Weighed(own.outcome, own.tokens + birth)
+        own = Weighed(child)
+        if isinstance(child, Kept):
+            own = await weigh(child.row, breeding.solve, breeding.judge, settings.fitness)
+        breeding.on_outcome(own.outcome)
+        return Weighed(own.outcome, own.tokens + spent(child.row))
 
     births = asyncio.create_task(breed())
     try:

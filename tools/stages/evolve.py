@@ -5,7 +5,7 @@ apart for a few generations, are merged and dealt out anew. The same questions, 
 give the same population, whatever the concurrency.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,6 +36,17 @@ class EvolveSettings(ColonySettings):
     merge_every: int = Field(default=1, ge=1, le=100)  # generations that colonies evolve apart
     stop: StopSettings = StopSettings()
 
+    @property
+    def operations(self) -> int:
+        """Mutations and crossovers in all."""
+        return self.colonies * self.generations * self.children
+
+    @property
+    def expected_children(self) -> int:
+        """Questions that these bring forth, more or less."""
+        each = 1 + self.crossover_probability * (self.offspring - 1)
+        return round(self.operations * each)
+
 
 @dataclass(slots=True)
 class _Population:
@@ -55,12 +66,10 @@ async def evolve(
     settings: EvolveSettings,
     *,
     seed: int,
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Made:
     """`rows`, each kept, followed by all children in the order of generation, colony and slot.
 
-    `on_outcome` is told of each child when its colony has been merged with the others. The note
-    says why evolution ended.
+    The note says why evolution ended.
     """
     population = _Population(list(rows), [Kept(row) for row in rows])
     population.living.add_all(rows)
@@ -71,9 +80,7 @@ async def evolve(
             live(colony, range(done + 1, last + 1), breeding, settings, seed=seed)
             for colony in deal(population.rows, population.living, settings, done + 1, seed)
         )
-        merged = _merge(lived, population, settings)
-        for outcome in merged:
-            on_outcome(outcome)
+        _merge(lived, population, settings)
         done = last
         why = _stopped(population, done, settings)
     return Made(population.outcomes, why)
@@ -89,10 +96,8 @@ def deal(
     return [Colony(number, tuple(dealt[number::count] or dealt), living) for number in range(count)]
 
 
-def _merge(
-    lived: Sequence[Lived], population: _Population, settings: EvolveSettings
-) -> list[Outcome]:
-    """All children of all colonies, in order, those dropped that another colony has as well."""
+def _merge(lived: Sequence[Lived], population: _Population, settings: EvolveSettings) -> None:
+    """Add all children of all colonies, in order, those dropped that another colony has as well."""
     generations = sorted({generation for one in lived for generation in one.born})
     children = [
         child
@@ -107,7 +112,6 @@ def _merge(
     population.outcomes += merged
     population.tokens += sum(one.tokens for one in lived)
     population.born, population.survived = len(merged), len(survivors)
-    return merged
 
 
 def _stopped(population: _Population, done: int, settings: EvolveSettings) -> str | None:
