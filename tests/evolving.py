@@ -16,7 +16,7 @@ from opencodeinstruct.tools.prompt import load_prompts
 from opencodeinstruct.tools.stages.breed import Asked
 from opencodeinstruct.tools.stages.colony import Breeding
 from opencodeinstruct.tools.stages.evolve import EvolveSettings, evolve
-from opencodeinstruct.tools.stages.fitness import RowStage
+from opencodeinstruct.tools.stages.fitness import RowStage, Trial
 from opencodeinstruct.tools.stages.screen import Decide
 from tests.asks import by
 
@@ -111,12 +111,16 @@ def bred(
     ask: Ask,
     solve: RowStage = nobody,
     judge: RowStage = nobody,
+    test: RowStage = nobody,
+    execute: RowStage = nobody,
     *,
     decide: tuple[Decide, ...] = (),
     topics: tuple[str, ...] = (),
     at_once: int = 64,
 ) -> Breeding:
-    return Breeding(Asked(ask, PROMPTS, topics), solve, judge, decide, at_once)
+    return Breeding(
+        Asked(ask, PROMPTS, topics), Trial(solve, judge, test, execute), decide, at_once
+    )
 
 
 def kept_rows(outcomes: list[Outcome]) -> list[Row]:

@@ -5,6 +5,7 @@ import json
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from opencodeinstruct.tools.ports import Answer, Request
 from opencodeinstruct.tools.stages.breed import draw_slots
 from opencodeinstruct.tools.stages.colony import Colony, live
 from opencodeinstruct.tools.stages.evolve import EvolveSettings, deal
-from opencodeinstruct.tools.stages.fitness import FitnessSettings, RowStage, weigh
+from opencodeinstruct.tools.stages.fitness import FitnessSettings, RowStage, Trial, weigh
 from opencodeinstruct.tools.stages.judge import JudgeSettings, judge
 from opencodeinstruct.tools.stages.respond import RespondSettings, respond
 from opencodeinstruct.tools.stages.screen import Living
@@ -115,6 +116,28 @@ def solving(score: int | None = 4) -> tuple[RowStage, RowStage]:
     return solve, judge
 
 
+def trying(passed: int | None) -> tuple[RowStage, RowStage]:
+    """A tester with four tests, and a sandbox in which so many pass; None: no tests at all."""
+
+    async def test(row: Row) -> Outcome:
+        charged = {**row, "spent_output_tokens": row["spent_output_tokens"] + 7}
+        if passed is None:
+            return Dropped(charged, "too_few_tests", "0 usable")
+        return Kept({**charged, "unit_tests": json.dumps([f"assert f({n})" for n in range(4)])})
+
+    async def execute(row: Row) -> Outcome:
+        assert passed is not None
+        verdicts = ["pass"] * passed + ["fail"] * (4 - passed)
+        rates = {"pass_rate": passed / 4, "tests_passed": passed, "tests_total": 4}
+        return Kept({**row, "test_verdicts": verdicts, **rates})
+
+    return test, execute
+
+
+def trial(score: int | None = 4, passed: int | None = 4) -> Trial:
+    return Trial(*solving(score), *trying(passed))
+
+
 NEWBORN = {"id": "1", "entry_point": "good", "spent_output_tokens": 10, "input": "Good."}
 
 
@@ -140,7 +163,7 @@ def test_a_question_lives_that_can_be_solved(
     tokens: int,
     charged: int,
 ) -> None:
-    weighed = asyncio.run(weigh(row, *solving(score), FitnessSettings(by=by_)))
+    weighed = asyncio.run(weigh(row, trial(score), FitnessSettings(by=by_)))
     assert weighed.tokens == tokens
     outcome = weighed.outcome
     assert (outcome.reason if isinstance(outcome, Dropped) else None) == reason
@@ -153,10 +176,34 @@ def test_a_failed_solver_or_judge_defers_the_child() -> None:
     async def down(row: Row) -> Outcome:
         raise ServiceError("down")
 
-    solve, judge = solving()
-    for solver, reviewer in ((down, judge), (solve, down)):
-        outcome = asyncio.run(weigh(NEWBORN, solver, reviewer, FitnessSettings())).outcome
-        assert outcome == Deferred(NEWBORN, "down")
+    for who in ("solve", "test", "execute", "judge"):
+        broken = replace(trial(), **{who: down})
+        outcome = asyncio.run(weigh(NEWBORN, broken, FitnessSettings(by="tests"))).outcome
+        assert outcome == Deferred(NEWBORN, "down"), who
+
+
+@pytest.mark.parametrize(
+    ("passed", "least", "reason", "tokens", "charged"),
+    [
+        (4, 0.6, None, 42, 10),
+        (3, 0.75, None, 42, 10),
+        (2, 0.6, "fails_tests", 37, 47),  # the judge is not paid
+        (0, 0.1, "fails_tests", 37, 47),
+        (None, 0.6, "not_tested", 37, 47),
+    ],
+)
+def test_a_question_lives_whose_tests_its_solution_passes(
+    passed: int | None, least: float, reason: str | None, tokens: int, charged: int
+) -> None:
+    chosen = FitnessSettings(by="tests", tests_passed=least)
+    weighed = asyncio.run(weigh(NEWBORN, trial(4, passed), chosen))
+    assert (weighed.tokens, weighed.outcome.row["spent_output_tokens"]) == (tokens, charged)
+    assert not {"solution", "unit_tests", "pass_rate"} & set(weighed.outcome.row)
+    if isinstance(weighed.outcome, Dropped):
+        assert weighed.outcome.reason == reason
+        assert passed is None or "fail: assert f(3)" in weighed.outcome.evidence
+    else:
+        assert (reason, weighed.outcome.row["fitness"]) == (None, 4)
 
 
 def test_fitness_can_be_said_in_one_word() -> None:

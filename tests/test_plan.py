@@ -63,6 +63,10 @@ def test_a_change_concerns_its_stage_and_those_after_it(
         ("parse", {"respond": {"tries": 1}}, "evolve"),
         ("parse", {"judge": {"tries": 1}}, "judge"),
         ("judge", {"judge": {"tries": 1}}, "evolve"),
+        ("judge", {"testgen": {"count": 9}}, "testgen"),
+        ("tests", {"testgen": {"count": 9}}, "evolve"),
+        ("tests", {"execute": {"cpu_seconds": 3}}, "evolve"),
+        ("tests", {"judge": {"tries": 1}}, "evolve"),
     ],
 )
 def test_solver_and_judge_concern_evolution_where_they_decide_who_lives(

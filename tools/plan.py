@@ -33,6 +33,7 @@ from opencodeinstruct.tools.stages.colony import Breeding
 from opencodeinstruct.tools.stages.decontaminate import decontaminate, fallen_groups, survey
 from opencodeinstruct.tools.stages.evolve import evolve
 from opencodeinstruct.tools.stages.execute import execute
+from opencodeinstruct.tools.stages.fitness import Trial
 from opencodeinstruct.tools.stages.instruct import instruct
 from opencodeinstruct.tools.stages.judge import judge
 from opencodeinstruct.tools.stages.paraphrase import known_problems, nearest, paraphrase
@@ -68,7 +69,14 @@ STAGES = (
 )
 """The stages in order; `recheck` is `decontaminate` again, over solution and tests as well."""
 
-_OF_EVOLUTION: tuple[Role, ...] = ("generator", "solver", "judge")
+_OF_EVOLUTION: tuple[Role, ...] = ("generator", "solver", "tester", "judge")
+_TRIED_BY: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "parse": ("respond",),
+    "judge": ("respond", "judge"),
+    "tests": ("respond", "testgen", "judge"),
+}
+"""The stages that try newborn questions, by `evolve.fitness.by`."""
 
 ASKS: Mapping[str, tuple[Role, tuple[str, ...]]] = {
     "instruct": (
@@ -86,7 +94,7 @@ _APART = {"decontaminate": {"semantic"}}  # what decides one of the stages with 
 
 AskingStage = Callable[..., Awaitable[Outcome]]
 
-_FORMAT = 6  # raise it when a stage makes other rows of the same input: old runs are then redone
+_FORMAT = 7  # raise it when a stage makes other rows of the same input: old runs are then redone
 
 
 def no_embedding(texts: Sequence[str]) -> NoReturn:
@@ -174,8 +182,11 @@ def _screened_by(recipe: Recipe, prompts: Prompts) -> dict[str, Any]:
         ),
         "benchmarks": _benchmarks(recipe),
     }
-    asked = {"none": (), "parse": ("respond",), "judge": ("respond", "judge")}
-    for stage in asked[recipe.evolve.fitness.by]:
+    by = recipe.evolve.fitness.by
+    if by == "tests":
+        found["execute"] = recipe.execute.model_dump(mode="json", exclude=_APART.get("execute"))
+        found["packages"] = installed(recipe.execute.packages) if recipe.execute.packages else {}
+    for stage in _TRIED_BY[by]:
         role, names = ASKS[stage]
         found[stage] = getattr(recipe, stage).model_dump(mode="json")
         found[f"models.{role}"] = identity(recipe.model_for(role))
@@ -248,8 +259,12 @@ async def _evolve(
     }
     breeding = Breeding(
         Asked(services.ask, services.prompts, recipe.topics),
-        solve=partial(respond, settings=recipe.respond, **asks),
-        judge=partial(judge, settings=recipe.judge, **asks),
+        Trial(
+            solve=partial(respond, settings=recipe.respond, **asks),
+            judge=partial(judge, settings=recipe.judge, **asks),
+            test=partial(testgen, settings=recipe.testgen, **asks),
+            execute=partial(_execute, recipe, services),
+        ),
         decide=_screens(recipe, rows) if recipe.evolve.generations else (),
         at_once=2 * max(recipe.model_for(role).most_at_once() for role in _OF_EVOLUTION),
         on_outcome=on_outcome,

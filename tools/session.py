@@ -215,7 +215,10 @@ async def services(
             )
         )
         run: Run = _not_needed
-        if _is_left("execute", stages, session):
+        by_tests = session.recipe.evolve.fitness.by == "tests" and session.recipe.evolve.generations
+        if _is_left("execute", stages, session) or (
+            by_tests and _is_left("evolve", stages, session)
+        ):
             run = await stack.enter_async_context(
                 Sandbox(workers=workers, packages=session.recipe.execute.packages)
             )

@@ -42,6 +42,13 @@ META = _any(
     r"\bI(?:'ve|\u2019ve| have) (?:rewritten|modified|added|created|evolved|increased|made)"
     r" (?:the|a|an|this|your) (?:\w+ )?(?:prompt|problem|question|constraint|requirement|"
     r"difficulty)",
+    # what a model says of its change: "the function now also takes", "making it harder to solve"
+    rf"\b(?:function|program|{_KIND}) now (?:also )?(?:takes?|needs?|has|returns?|must|should|"
+    rf"requires?|accepts?|counts?|handles?|includes?|supports?)\b",
+    rf"\bmaking (?:it|this|the {_KIND}) (?:\w+ ){{0,2}}?(?:harder|difficult|challenging|complex) "
+    r"to solve\b",
+    r"\b(?:than|from|in|of|to|unlike) the (?:previous|original|earlier|old) "
+    r"(?:requirement|constraint|signature)s?\b",
     r"\b(?:hope this helps|let me know if you)\b",
     r"<\|\w+\|>|\[/?INST\]",
 )

@@ -17,13 +17,7 @@ from opencodeinstruct.tools.stages.breed import (
     children_of,
     draw_slots,
 )
-from opencodeinstruct.tools.stages.fitness import (
-    FitnessSettings,
-    RowStage,
-    Weighed,
-    spent,
-    weigh,
-)
+from opencodeinstruct.tools.stages.fitness import FitnessSettings, Trial, Weighed, spent, weigh
 from opencodeinstruct.tools.stages.screen import Decide, Living, ScreenSettings, screen
 
 
@@ -36,7 +30,7 @@ class ColonySettings(BreedSettings):
 
 @dataclass(frozen=True, slots=True)
 class Breeding:
-    """What evolution is handed: whom to ask, who solves and judges, what drops children at once.
+    """What evolution is handed: whom to ask, who tries children, what drops them at once.
 
     A colony has at most `at_once` operations under way, and as many children before the judge.
     `on_outcome` is told of each child when it is weighed; one that another colony has as well may
@@ -44,8 +38,7 @@ class Breeding:
     """
 
     asked: Asked
-    solve: RowStage
-    judge: RowStage
+    trial: Trial
     decide: tuple[Decide, ...] = ()
     at_once: int = 64
     on_outcome: Callable[[Outcome], None] = lambda outcome: None
@@ -131,7 +124,7 @@ async def _brought_up(
     async def weigh_one(child: Outcome) -> Weighed:
         own = Weighed(child)
         if isinstance(child, Kept):
-            own = await weigh(child.row, breeding.solve, breeding.judge, settings.fitness)
+            own = await weigh(child.row, breeding.trial, settings.fitness)
         breeding.on_outcome(own.outcome)
         return Weighed(own.outcome, own.tokens + spent(child.row))
 

@@ -1,9 +1,11 @@
 """Whether a newborn question lives: somebody must be able to solve it.
 
-The solver is asked for its solution and the judge for its scores by the very requests that
-`respond` and `judge` make later, so a question that lives pays for them once.
+The solver is asked for its solution, the tester for tests and the judge for its scores by the very
+requests that `respond`, `testgen` and `judge` make later, so a question that lives pays for them
+once.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +18,8 @@ from opencodeinstruct.tools.stages.asking import settle
 
 RowStage = Callable[[Row], Awaitable[Outcome]]
 
+_SHOWN = 400  # characters of failing tests in the evidence
+
 
 class FitnessSettings(BaseModel):
     """What a newborn question must stand; `fitness: parse` is short for `fitness: {by: parse}`."""
@@ -23,15 +27,29 @@ class FitnessSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # none; parse: the solver's answer holds code that parses and keeps the contract; judge: that,
-    # and the judge's scores. Both reuse the answers of `respond` and `judge`
-    by: Literal["none", "parse", "judge"] = "judge"
+    # and the judge's scores; tests: that, and before the judge the tester's tests, which are run.
+    # All reuse the answers of `respond`, `testgen` and `judge`
+    by: Literal["none", "parse", "judge", "tests"] = "judge"
     # least of the three scores: 1 is useless, 2 mostly wrong. A small judge is no fine measure
     accept: int = Field(default=3, ge=1, le=5)
+    # share of the tester's tests that the solution must pass: who reads a question in two ways
+    # fails, and so does a question that can be read in two ways
+    tests_passed: float = Field(default=0.6, gt=0, le=1)
 
     @model_validator(mode="before")
     @classmethod
     def _by_name(cls, given: Any) -> Any:
         return {"by": given} if isinstance(given, str) else given
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Who finds out whether a question lives: the stages of later, as they will be."""
+
+    solve: RowStage
+    judge: RowStage
+    test: RowStage
+    execute: RowStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +65,55 @@ def spent(row: Row) -> int:
     return int(row.get("spent_prompt_tokens") or 0) + int(row.get("spent_output_tokens") or 0)
 
 
-async def weigh(row: Row, solve: RowStage, judge: RowStage, settings: FitnessSettings) -> Weighed:
+async def weigh(row: Row, trial: Trial, settings: FitnessSettings) -> Weighed:
     """`row` with the judge's score in `fitness`, or why it does not live.
 
     A row that lives is charged nothing: its later stages pay, with these answers. `not_solved`
-    where no usable code came, `judged_unfit` where the judge's least score is below `accept`.
+    where no usable code came, `not_tested` where no usable tests came, `fails_tests` where the
+    solution passes fewer than `tests_passed` of them, `judged_unfit` where the judge's least score
+    is below `accept`.
     """
     if settings.by == "none":
         return Weighed(Kept(row))
-    solved = await settle(solve(row), row)
-    if isinstance(solved, Dropped):
-        charged = _charged(row, solved.row)
-        why = f"{solved.reason}: {solved.evidence}"
-        return Weighed(Dropped(charged, "not_solved", why), spent(charged) - spent(row))
-    if settings.by == "parse" or not isinstance(solved, Kept):
-        kept = Kept(row) if isinstance(solved, Kept) else solved
-        return Weighed(kept, spent(solved.row) - spent(row))
-    return await _judged(row, solved.row, judge, settings)
+    outcome = await settle(trial.solve(row), row)
+    if isinstance(outcome, Dropped):
+        return _fallen(row, outcome, "not_solved")
+    if settings.by == "tests" and isinstance(outcome, Kept):
+        solved = outcome.row
+        outcome = await settle(trial.test(solved), row)
+        if isinstance(outcome, Dropped):
+            return _fallen(row, outcome, "not_tested")
+        if isinstance(outcome, Kept):
+            outcome = await settle(trial.execute(outcome.row), row)
+        if isinstance(outcome, Kept) and _share_passed(outcome.row) < settings.tests_passed:
+            return _fallen(row, Dropped(outcome.row, "", _failures(outcome.row)), "fails_tests")
+    if settings.by == "parse" or not isinstance(outcome, Kept):
+        kept = Kept(row) if isinstance(outcome, Kept) else outcome
+        return Weighed(kept, spent(outcome.row) - spent(row))
+    return await _judged(row, outcome.row, trial.judge, settings)
+
+
+def _fallen(row: Row, outcome: Dropped, reason: str) -> Weighed:
+    """`row`, which falls by `outcome`, charged with all that it took to find out."""
+    charged = _charged(row, outcome.row)
+    why = f"{outcome.reason}: {outcome.evidence}".removeprefix(": ")
+    return Weighed(Dropped(charged, reason, why), spent(charged) - spent(row))
+
+
+def _share_passed(row: Row) -> float:
+    return float(row["pass_rate"] or 0.0)
+
+
+def _failures(row: Row) -> str:
+    """How many tests pass, and those that do not."""
+    tests, verdicts = json.loads(row["unit_tests"]), row["test_verdicts"]
+    failed = [
+        f"{verdict}: {test}"
+        for test, verdict in zip(tests, verdicts, strict=True)
+        if verdict != "pass"
+    ]
+    shown = "; ".join(failed)[:_SHOWN]
+    return f"{row['tests_passed']} of {row['tests_total']} tests pass; {shown}"
 
 
 async def _judged(row: Row, solved: Row, judge: RowStage, settings: FitnessSettings) -> Weighed:

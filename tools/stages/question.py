@@ -16,6 +16,7 @@ from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable
 from opencodeinstruct.tools.text.cut_off import cut_off
 from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.python_code import Signature, parse_signature, renamed
+from opencodeinstruct.tools.text.said_types import result_differs
 from opencodeinstruct.tools.text.words import words_of
 
 Contract = Literal["call", "stdio"]
@@ -146,6 +147,9 @@ def _function(found: dict[str, Any], problem: str) -> Question | Unreadable:
     unsaid = _arguments_unsaid(problem, named)
     if unsaid:
         return Unreadable("argument_not_named", f"{', '.join(unsaid)}: {problem[:EVIDENCE]}")
+    differs = result_differs(problem, named)
+    if differs is not None:
+        return Unreadable("result_differs", f"{named.text}: {differs}")
     return question_of(problem, named)
 
 

@@ -53,7 +53,9 @@ _SILENT = frozenset(_SILENT_WORDS.split())
 _LEFT_OPEN = re.compile(
     r"\b(?:a|an|some|any|in|by|to|the|on) (?:specific|certain|particular|predefined|predetermined) "
     r"(?:set of )?(?:sequence|rule|format|order|way|manner|pattern|criteri(?:on|a)|condition|"
-    r"mapping|algorithm|formula|requirement|transformation)s?\b(?![^.\n]{0,40}:)",
+    r"mapping|algorithm|formula|requirement|transformation)s?\b(?![^.\n]{0,40}:)"
+    # "Replace every blank.": by what?
+    r"|\breplaces? (?:every|each|all|any)\b(?![^.;]*\b(?:with|by|to|into|for|using)\b)[^.;]*",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,39 @@
+"""A problem and its signature agree on what comes back."""
+
+import pytest
+
+from opencodeinstruct.tools.text.python_code import parse_signature
+from opencodeinstruct.tools.text.said_types import result_differs
+
+
+@pytest.mark.parametrize(
+    ("why", "problem", "result", "differs"),
+    [
+        ("as it says", "Return a sorted list of them.", "list[int]", None),
+        ("no type is named", "Return the largest of them.", "dict", "nothing of the dict"),
+        ("a mapping by other words", "Map each word to its count.", "dict[str, int]", None),
+        ("a set by other words", "Which distinct words are there?", "set[str]", None),
+        ("a set of which nothing is said", "Return the words.", "set[str]", "nothing of the set"),
+        ("another type", "It returns a dictionary of counts.", "list[int]", "returns a dictionary"),
+        ("one of two", "It returns a string or, when empty, returns a list.", "list", None),
+        ("its result is another", "It returns a dictionary. The result should be a bytes object.",
+         "dict", "result should be a bytes"),
+        ("optional", "It returns an integer.", "int | None", None),
+        ("optional, in the old way", "It returns a string.", "Optional[int]", "returns a string"),
+        ("a union", "It returns a string.", "Union[int, str]", None),
+        ("typing's names", "It returns a list.", "List[int]", None),
+        ("no plain type", "It returns a list.", "Iterator[int]", None),
+        ("no annotation", "It returns a list.", None, None),
+        ("what an argument is", "It takes a dictionary and adds the values.", "int", None),
+        ("of characters", "Return a set of characters as a string.", "str", None),
+        ("a list's own", "Return the list's length.", "int", None),
+    ],
+)  # fmt: skip
+def test_what_comes_back_is_what_is_said(
+    why: str, problem: str, result: str | None, differs: str | None
+) -> None:
+    signature = parse_signature("def f(x)" + (f" -> {result}" if result else ""))
+    assert signature is not None
+    found = result_differs(problem, signature)
+    assert (found is None) == (differs is None), (why, found)
+    assert found is None or found.startswith(str(differs))

@@ -1,0 +1,84 @@
+"""Whether a problem and its signature agree on the type of the result.
+
+A small model that changes a problem often changes the one and forgets the other: "returns a
+dictionary ... The result is a bytes object" above `-> dict`, or a list that nobody speaks of.
+"""
+
+import ast
+import re
+
+from opencodeinstruct.tools.text.python_code import Signature, parse_python
+
+_WORDS = {
+    "list": "list",
+    "array": "list",
+    "tuple": "tuple",
+    "pair": "tuple",
+    "dictionary": "dict",
+    "dict": "dict",
+    "mapping": "dict",
+    "set": "set",
+    "string": "str",
+    "integer": "int",
+    "float": "float",
+    "boolean": "bool",
+    "bytes": "bytes",
+}
+_KNOWN = {*_WORDS.values(), "None"}
+_MUST_BE_SAID = {
+    "dict": re.compile(r"\b(?:dict|dictionar|map|key|json|counter)", re.IGNORECASE),
+    "set": re.compile(r"\b(?:set|distinct|unique|different)", re.IGNORECASE),
+}
+_TYPE = rf"(?P<type>{'|'.join(_WORDS)})\b(?! of characters)(?!['\u2019])"
+_RETURNS = re.compile(
+    rf"\b(?:returns?|gives? back|yields?)\s+(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}",
+    re.IGNORECASE,
+)
+_RESULT_IS = re.compile(
+    r"\b(?:result|output|returned value|return value)\s+(?:should|must|shall|will)\s+be\s+"
+    rf"(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}",
+    re.IGNORECASE,
+)
+
+
+def result_differs(problem: str, signature: Signature) -> str | None:
+    """What `problem` says of the result that its `signature` denies; None where they agree."""
+    types = _types(signature)
+    if not types:
+        return None
+    for match in _RESULT_IS.finditer(problem):
+        if _WORDS[match["type"].lower()] not in types:
+            return match[0]
+    said = list(_RETURNS.finditer(problem))
+    if said and not {_WORDS[match["type"].lower()] for match in said} & types:
+        return said[0][0]
+    for name, words in _MUST_BE_SAID.items():
+        if types == {name} and words.search(problem) is None:
+            return f"nothing of the {name} that is returned"
+    return None
+
+
+def _types(signature: Signature) -> set[str]:
+    """The types of the result, without what is in them; empty where one is not a plain one."""
+    tree = parse_python(f"{signature.text}: ...")
+    function = tree.body[0] if tree is not None else None
+    if not isinstance(function, ast.FunctionDef) or function.returns is None:
+        return set()
+    found = {_WORDS.get(name, name) for name in _names(function.returns)}
+    return found if found <= _KNOWN else set()
+
+
+def _names(node: ast.expr) -> list[str]:
+    match node:
+        case ast.BinOp(left, ast.BitOr(), right):
+            return [*_names(left), *_names(right)]
+        case ast.Subscript(ast.Name("Optional"), inner):
+            return [*_names(inner), "None"]
+        case ast.Subscript(ast.Name("Union"), ast.Tuple(elements)):
+            return [name for element in elements for name in _names(element)]
+        case ast.Subscript(ast.Name(name), _) | ast.Name(name):
+            return [name.lower()]
+        case ast.Constant(None):
+            return ["None"]
+        case _:
+            return ["?"]
