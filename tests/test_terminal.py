@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from opencodeinstruct.tools.llm.meter import Meter
 from opencodeinstruct.tools.outcome import Deferred, Dropped, Kept, Row
 from opencodeinstruct.tools.ports import Answer, Request, Sampling
 from opencodeinstruct.tools.run_folder import StageCounts
@@ -41,6 +42,23 @@ def test_the_table_has_a_row_for_each_stage() -> None:
     lines = [[cell.strip() for cell in line.split("│")] for line in said(on).splitlines()]
     assert ["", "seeds", "0", "1,200", "1,200", "", "", ""] in lines
     assert ["", "clean", "12", "", "7", "4", "no_code 3, too_short 1, deferred 1", ""] in lines
+
+
+def test_a_pipe_gets_a_line_of_a_servers_log_now_and_then() -> None:
+    now = [0.0]
+    on = console()
+    with Terminal(on, meter=Meter(clock=lambda: now[0])) as terminal:
+        for second in range(40):
+            now[0] = float(second)
+            terminal.fetching(0, 0, f"starting vLLM: {second}")
+            terminal.fetching(0, 0, f"starting vLLM: {second} and a half")
+        terminal.fetching(0, 0, "loading")
+    assert said(on).splitlines() == [
+        "starting vLLM: 0 …",
+        "starting vLLM: 15 …",
+        "starting vLLM: 30 …",
+        "loading …",
+    ]
 
 
 @pytest.mark.parametrize("in_terminal", [True, False])

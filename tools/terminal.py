@@ -62,6 +62,9 @@ def progress_on(console: Console) -> Progress:
     )
 
 
+_SELDOM = 15.0  # seconds between two lines of a log that only say how a start goes on
+
+
 @dataclass(slots=True)
 class Terminal:
     """A `Watch` that draws on `console` (stderr); with `show_rows` it prints what is made.
@@ -78,6 +81,7 @@ class Terminal:
     _task: TaskID | None = None
     _fetch: TaskID | None = None
     _fetching: str = ""
+    _said_at: float = 0.0
     _tally: dict[str, int] = field(default_factory=dict)
 
     def __enter__(self) -> "Terminal":
@@ -121,9 +125,7 @@ class Terminal:
     def fetching(self, done: int, total: int, what: str) -> None:
         """Show how far a model's file or server has come; may be called in another thread."""
         if not self.console.is_terminal:
-            if what != self._fetching:
-                self.console.print(f"{escape(what)} …", highlight=False)
-            self._fetching = what
+            self._say(what)
             return
         if self._progress is None:
             return
@@ -136,6 +138,13 @@ class Terminal:
         if total and done >= total:
             self._progress.remove_task(self._fetch)
             self._fetch, self._fetching = None, ""
+
+    def _say(self, what: str) -> None:
+        """A line for what is fetched or started; of its words after a colon one now and then."""
+        kind, now = what.partition(":")[0], self.meter.clock()
+        if kind != self._fetching or (":" in what and now - self._said_at >= _SELDOM):
+            self.console.print(f"{escape(what)} …", highlight=False)
+            self._fetching, self._said_at = kind, now
 
     def _advance(self, rows: int) -> None:
         if self._progress is None or self._task is None:

@@ -15,26 +15,36 @@ from pathlib import Path
 from opencodeinstruct.tools.llm.ledger import ledger
 
 WAYS = ("vllm", "vllm-offline")
-PROBLEM = (
-    "Write a function `add_{n}` that takes an integer `x` and returns it with {n} added to it."
-)
+PROBLEMS = {
+    "def add_three(x: int) -> int": "Write a function `add_three` that adds three to `x`.",
+    "def last_word(text: str) -> str": "Write a function `last_word` that returns the last word of "
+    "`text`, or an empty string where there is none.",
+    "def is_even(number: int) -> bool": "Write a function `is_even` that tells whether `number` "
+    "can be divided by two.",
+}
 
 
 def recipe_in(folder: Path, way: str, model: Path) -> Path:
-    """A recipe with six problems, each of which is solved and tested."""
-    problems = [
-        {"input": PROBLEM.format(n=n), "signature": f"def add_{n}(x: int) -> int"} for n in range(6)
-    ]
-    lines = "".join(json.dumps(problem) + "\n" for problem in problems)
+    """A recipe with three problems, each solved, tested and judged, in answers of few tokens.
+
+    A CPU writes some six tokens a second with this build of vLLM.
+    """
+    lines = "".join(
+        json.dumps({"input": text, "signature": head}) + "\n" for head, text in PROBLEMS.items()
+    )
     (folder / "problems.jsonl").write_text(lines, encoding="utf-8")
     recipe = folder / "small.yaml"
     recipe.write_text(
         f"model: {{name: '{way}:{model}', max_concurrent_requests: 16}}\n"
-        "seeds:\n  - {kind: problems, path: problems.jsonl, license: CC0-1.0}\n"
-        "evolve: {colonies: 1, generations: 1, children: 4}\n"
-        "respond: {tries: 1, sampling: {max_tokens: 120}}\n"
-        "testgen: {tries: 1, sampling: {max_tokens: 120}}\n"
-        "dedup: {threshold: 1.0}\n",
+        "seeds:\n"
+        "  - {kind: problems, path: problems.jsonl, license: CC0-1.0,"
+        " fields: {signature: signature}}\n"
+        "topics: []\n"
+        "evolve: {colonies: 1, generations: 1, children: 1, fitness: none,"
+        " sampling: {max_tokens: 96}}\n"
+        "respond: {tries: 1, sampling: {max_tokens: 256}}\n"
+        "testgen: {tries: 1, at_least: 1, sampling: {max_tokens: 128}}\n"
+        "judge: {tries: 1, sampling: {max_tokens: 128}}\n",
         encoding="utf-8",
     )
     return recipe
@@ -83,7 +93,7 @@ def is_well(way: str, model: Path) -> bool:
     )
     wrong = [
         (run.returncode not in (0, 1), f"exit code {run.returncode}"),
-        (answers < 6, f"only {answers} answers"),
+        (answers < len(PROBLEMS), f"only {answers} answers"),
         (any(event.get("deferred") for event in events), "rows deferred"),
         (bool(left), f"still running: {left}"),
         (models != [model.name], f"other models: {models}"),
