@@ -3,7 +3,7 @@
 import pytest
 
 from opencodeinstruct.tools.text.python_code import parse_signature
-from opencodeinstruct.tools.text.said_types import result_differs
+from opencodeinstruct.tools.text.said_types import empty_of_nothing, result_differs
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,32 @@ def test_what_comes_back_is_what_is_said(
     found = result_differs(problem, signature)
     assert (found is None) == (differs is None), (why, found)
     assert found is None or found.startswith(str(differs))
+
+
+@pytest.mark.parametrize(
+    ("why", "problem", "head", "found"),
+    [
+        ("a number", "An empty list gives 0.", "f(x: int) -> int", "An empty list"),
+        (
+            "numbers",
+            "It should handle empty lists.",
+            "f(x: int, y: float) -> float",
+            "handle empty lists",
+        ),
+        ("it is a list", "An empty list gives 0.", "f(x: list[int]) -> int", None),
+        ("by typing's name", "An empty list gives 0.", "f(x: List[int]) -> int", None),
+        ("a list in it", "An empty list gives 0.", "f(x: dict[str, list]) -> int", None),
+        ("what comes back", "Else return an empty list.", "f(x: int) -> int", None),
+        ("what comes back is one", "Where none is, an empty list.", "f(x: int) -> list", None),
+        ("no annotation", "An empty list gives 0.", "f(x) -> int", None),
+        ("no plain type", "An empty list gives 0.", "f(x: Iterable[int]) -> int", None),
+        ("any number", "An empty list gives 0.", "f(*x: int) -> int", None),
+        ("a text", "An empty string gives 0.", "f(x: list[int]) -> int", "An empty string"),
+    ],
+)
+def test_what_is_empty_is_something_that_comes_in(
+    why: str, problem: str, head: str, found: str | None
+) -> None:
+    signature = parse_signature(f"def {head}")
+    assert signature is not None
+    assert empty_of_nothing(problem, signature) == found, why

@@ -15,6 +15,8 @@ from opencodeinstruct.builder.schema import table_of, working_schema
 from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row, Verdicts
 from opencodeinstruct.tools.stages.question import problem_of
 from opencodeinstruct.tools.text.near_index import NearIndex, Signed
+from opencodeinstruct.tools.text.python_code import parse_signature
+from opencodeinstruct.tools.text.said_types import empty_of_nothing
 from opencodeinstruct.tools.text.words import words_of
 
 Decide = Callable[[pa.Table], Verdicts]
@@ -160,7 +162,7 @@ def _alone(
     words = len(row["input"].split())
     if words > settings.max_words:
         return Dropped(row, "too_long", f"{words} words")
-    fault = _badly_put(problem_of(row["input"]))
+    fault = _badly_put(problem_of(row["input"]), row.get("signature"))
     if fault is not None:
         return Dropped(row, *fault)
     elders = [parents[name] for name in row["parent_ids"] if name in parents]
@@ -174,8 +176,12 @@ def _alone(
     return child
 
 
-def _badly_put(problem: str) -> tuple[str, str] | None:
+def _badly_put(problem: str, head: str | None) -> tuple[str, str] | None:
     """The reason and the evidence where `problem` cannot be solved as it is put."""
+    signature = parse_signature(head) if head else None
+    empty = empty_of_nothing(problem, signature) if signature else None
+    if empty is not None:
+        return "empty_of_nothing", f"{empty}: {head}"
     left_open = _LEFT_OPEN.search(problem)
     if left_open is not None:
         return "left_open", left_open[0]

@@ -1,4 +1,4 @@
-"""Whether a problem and its signature agree on the type of the result.
+"""Whether a problem and its signature agree on the types of the result and the arguments.
 
 A small model that changes a problem often changes the one and forgets the other: "returns a
 dictionary ... The result is a bytes object" above `-> dict`, or a list that nobody speaks of.
@@ -39,6 +39,12 @@ _RESULT_IS = re.compile(
     rf"(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}",
     re.IGNORECASE,
 )
+_EMPTY = re.compile(
+    r"\b(?:(?P<before>\w+) )?(?:(?:an|a|the) )?"
+    r"empty (?P<type>list|array|string|dictionary|dict|tuple|set)s?\b",
+    re.IGNORECASE,
+)
+_COMES_BACK = {"return", "returns", "give", "gives", "yield", "yields", "be", "is", "as"}
 
 
 def result_differs(problem: str, signature: Signature) -> str | None:
@@ -82,3 +88,35 @@ def _names(node: ast.expr) -> list[str]:
             return ["None"]
         case _:
             return ["?"]
+
+
+def empty_of_nothing(problem: str, signature: Signature) -> str | None:
+    """What `problem` says of an empty argument where no argument can be one; None where one can.
+
+    "An empty list gives 0." of a function that takes an integer: a habit of small models. Only
+    where all arguments have plain types; a result that is of the type counts as well.
+    """
+    tree = parse_python(f"{signature.text}: ...")
+    function = tree.body[0] if tree is not None else None
+    if not isinstance(function, ast.FunctionDef):
+        return None
+    arguments = function.args
+    given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    notes = [argument.annotation for argument in given]
+    if arguments.vararg or arguments.kwarg or any(note is None for note in notes):
+        return None
+    names = {
+        node.id.lower()
+        for note in [*notes, function.returns]
+        if note is not None
+        for node in ast.walk(note)
+        if isinstance(node, ast.Name)
+    }
+    types = {_WORDS.get(name, name) for name in names} - {"optional", "union"}
+    if not types <= _KNOWN:
+        return None
+    for match in _EMPTY.finditer(problem):
+        comes_in = (match["before"] or "").lower() not in _COMES_BACK
+        if comes_in and _WORDS[match["type"].lower()] not in types:
+            return match[0]
+    return None
