@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from opencodeinstruct.builder.errors import RecipeError
 from opencodeinstruct.builder.files import writing, written_error
@@ -106,17 +107,15 @@ def _numbers(total: Total, prices: ByModel) -> list[str]:
 
 def _calls_table(calls: list[Call]) -> Table:
     table = Table(title="The slowest calls", title_justify="left")
-    table.add_column("seconds", justify="right")
-    table.add_column("role")
-    table.add_column("read", justify="right")
-    table.add_column("written", justify="right")
-    table.add_column("question begins", overflow="ellipsis", no_wrap=True)
+    for name in ("seconds", "role", "read", "written"):
+        table.add_column(name, justify="left" if name == "role" else "right", no_wrap=True)
+    table.add_column("question begins")  # the only one that gives way in a narrow terminal
     for call in calls:
         table.add_row(
             f"{call.seconds:.2f}",
             call.role,
             "" if call.prompt_tokens is None else f"{call.prompt_tokens:,}",
             "" if call.completion_tokens is None else f"{call.completion_tokens:,}",
-            escape(visible(call.question)),
+            Text(visible(call.question), no_wrap=True, overflow="ellipsis"),
         )
     return table
