@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -462,3 +463,26 @@ def test_lines_are_those_of_the_whole_text_however_it_arrives(
         for number, line in expected
         if line is None or line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").strip()
     ]
+
+
+def test_when_all_fail_the_first_failure_is_told_and_no_other_complains() -> None:
+    said: list[str] = []
+    emitted: list[int] = []
+
+    async def items() -> AsyncIterator[int]:
+        for number in range(5):
+            yield number
+
+    async def work(number: int) -> int:
+        await asyncio.sleep(0.001 if number else 0.05)
+        raise KeyError(number)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: said.append(context["message"]))
+        with pytest.raises(KeyError, match="0"):
+            await in_order(items(), work, emitted.append, at_once=5)
+
+    asyncio.run(main())
+    gc.collect()
+    assert said == emitted == []

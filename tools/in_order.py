@@ -33,6 +33,11 @@ async def in_order(
         finally:
             free.release()
 
+    def over(task: asyncio.Task[Result]) -> None:
+        under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # the first failure is raised below; others have nobody to tell
+
     async def feed() -> None:
         try:
             async for item in items:
@@ -40,7 +45,7 @@ async def in_order(
                 await free.acquire()
                 task = asyncio.create_task(one(item))
                 under_way.add(task)
-                task.add_done_callback(under_way.discard)
+                task.add_done_callback(over)
                 started.put_nowait(task)
         finally:
             started.put_nowait(None)
