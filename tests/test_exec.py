@@ -485,4 +485,4 @@ def test_when_all_fail_the_first_failure_is_told_and_no_other_complains() -> Non
 
     asyncio.run(main())
     gc.collect()
-    assert said == emitted == []
+    assert (said, emitted) == ([], [])

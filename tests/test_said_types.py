@@ -18,6 +18,8 @@ from opencodeinstruct.tools.text.said_types import empty_of_nothing, result_diff
         ("one of two", "It returns a string or, when empty, returns a list.", "list", None),
         ("its result is another", "It returns a dictionary. The result should be a bytes object.",
          "dict", "result should be a bytes"),
+        ("of empty input", "Return how many. An empty text gives an empty list.", "int",
+         "gives an empty list"),
         ("optional", "It returns an integer.", "int | None", None),
         ("optional, in the old way", "It returns a string.", "Optional[int]", "returns a string"),
         ("a union", "It returns a string.", "Union[int, str]", None),

@@ -31,7 +31,7 @@ _MUST_BE_SAID = {
 }
 _TYPE = rf"(?P<type>{'|'.join(_WORDS)})\b(?! of characters)(?!['\u2019])"
 _RETURNS = re.compile(
-    rf"\b(?:returns?|gives? back|yields?)\s+(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}",
+    rf"\b(?:returns?|gives?(?: back)?|yields?)\s+(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}",
     re.IGNORECASE,
 )
 _RESULT_IS = re.compile(
