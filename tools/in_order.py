@@ -1,7 +1,7 @@
 """Many jobs at once, their results in the order of the jobs, and few of either in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -57,10 +57,7 @@ async def in_order(
             window.release()
         await feeder
     finally:
-        ending = [feeder, *under_way]
-        for part in ending:
-            part.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        await end([feeder, *under_way])
 
 
 async def together(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
@@ -69,6 +66,11 @@ async def together(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]
     try:
         return await asyncio.gather(*tasks)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
+
+
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel what of `tasks` goes on, and wait until nothing does; what failed is told nobody."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opencodeinstruct.tools.in_order import end
 from opencodeinstruct.tools.outcome import Outcome, Row
 
 AHEAD = 32  # rows held for each that may be under way: a row may take so many times the mean
@@ -69,9 +70,7 @@ class _Window:
 
     async def end(self) -> None:
         """Leave nothing under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(list(self._tasks))
 
     async def _start(self, part: _Part, rows: list[Row]) -> None:
         self._held += len(rows)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from opencodeinstruct.tools.in_order import in_order
+from opencodeinstruct.tools.in_order import end, in_order
 from opencodeinstruct.tools.outcome import Deferred, Kept, Outcome, Row
 from opencodeinstruct.tools.stages.breed import (
     Asked,
@@ -134,8 +134,7 @@ async def _brought_up(
         await in_order(screened, weigh_one, weighed.append, at_once=breeding.at_once)
         await births
     finally:
-        births.cancel()
-        await asyncio.gather(births, return_exceptions=True)
+        await end([births])
     return weighed
 
 

@@ -77,31 +77,35 @@ async def weigh(row: Row, trial: Trial, settings: FitnessSettings) -> Weighed:
         return Weighed(Kept(row))
     outcome = await settle(trial.solve(row), row)
     if isinstance(outcome, Dropped):
-        return _fallen(row, outcome, "not_solved")
-    if settings.by == "tests" and isinstance(outcome, Kept):
-        solved = outcome.row
-        outcome = await settle(trial.test(solved), row)
-        if isinstance(outcome, Dropped):
-            return _fallen(row, outcome, "not_tested")
-        if isinstance(outcome, Kept):
-            outcome = await settle(trial.execute(outcome.row), row)
-        if isinstance(outcome, Kept) and _share_passed(outcome.row) < settings.tests_passed:
-            return _fallen(row, Dropped(outcome.row, "", _failures(outcome.row)), "fails_tests")
-    if settings.by == "parse" or not isinstance(outcome, Kept):
-        kept = Kept(row) if isinstance(outcome, Kept) else outcome
-        return Weighed(kept, spent(outcome.row) - spent(row))
-    return await _judged(row, outcome.row, trial.judge, settings)
+        outcome = _fallen(row, outcome, "not_solved")
+    elif isinstance(outcome, Kept) and settings.by == "tests":
+        outcome = await _tested(row, outcome.row, trial, settings)
+    if isinstance(outcome, Kept) and settings.by != "parse":
+        return await _judged(row, outcome.row, trial.judge, settings)
+    tokens = spent(outcome.row) - spent(row)
+    return Weighed(Kept(row) if isinstance(outcome, Kept) else outcome, tokens)
 
 
-def _fallen(row: Row, outcome: Dropped, reason: str) -> Weighed:
+async def _tested(row: Row, solved: Row, trial: Trial, settings: FitnessSettings) -> Outcome:
+    """`solved` with its tests and verdicts, or `row` where these speak against it."""
+    tested = await settle(trial.test(solved), row)
+    if isinstance(tested, Dropped):
+        return _fallen(row, tested, "not_tested")
+    if not isinstance(tested, Kept):
+        return tested
+    executed = await settle(trial.execute(tested.row), row)
+    if not isinstance(executed, Kept):
+        return executed
+    own = executed.row
+    if float(own["pass_rate"] or 0.0) < settings.tests_passed:
+        return Dropped(_charged(row, own), "fails_tests", _failures(own))
+    return executed
+
+
+def _fallen(row: Row, outcome: Dropped, reason: str) -> Dropped:
     """`row`, which falls by `outcome`, charged with all that it took to find out."""
-    charged = _charged(row, outcome.row)
-    why = f"{outcome.reason}: {outcome.evidence}".removeprefix(": ")
-    return Weighed(Dropped(charged, reason, why), spent(charged) - spent(row))
-
-
-def _share_passed(row: Row) -> float:
-    return float(row["pass_rate"] or 0.0)
+    why = f"{outcome.reason}: {outcome.evidence}"
+    return Dropped(_charged(row, outcome.row), reason, why)
 
 
 def _failures(row: Row) -> str:

@@ -64,11 +64,16 @@ def result_differs(problem: str, signature: Signature) -> str | None:
     return None
 
 
+def _function(signature: Signature) -> ast.FunctionDef | None:
+    tree = parse_python(f"{signature.text}: ...")
+    node = tree.body[0] if tree is not None else None
+    return node if isinstance(node, ast.FunctionDef) else None
+
+
 def _types(signature: Signature) -> set[str]:
     """The types of the result, without what is in them; empty where one is not a plain one."""
-    tree = parse_python(f"{signature.text}: ...")
-    function = tree.body[0] if tree is not None else None
-    if not isinstance(function, ast.FunctionDef) or function.returns is None:
+    function = _function(signature)
+    if function is None or function.returns is None:
         return set()
     found = {_WORDS.get(name, name) for name in _names(function.returns)}
     return found if found <= _KNOWN else set()
@@ -96,9 +101,8 @@ def empty_of_nothing(problem: str, signature: Signature) -> str | None:
     "An empty list gives 0." of a function that takes an integer: a habit of small models. Only
     where all arguments have plain types; a result that is of the type counts as well.
     """
-    tree = parse_python(f"{signature.text}: ...")
-    function = tree.body[0] if tree is not None else None
-    if not isinstance(function, ast.FunctionDef):
+    function = _function(signature)
+    if function is None:
         return None
     arguments = function.args
     given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
