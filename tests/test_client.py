@@ -265,6 +265,51 @@ def test_an_endpoint_without_guided_decoding_is_asked_for_it_once() -> None:
     assert ["response_format" in body for body in endpoint.requests] == [True, False, False]
 
 
+BLANKS = Fault(text='{"score":' + " " * 500, finish_reason="length")
+
+
+def test_a_guided_answer_that_runs_out_in_white_space_is_asked_again_without_guidance() -> None:
+    def looping(body: Body) -> Reply:
+        return BLANKS if "response_format" in body else "plain"
+
+    async def five(client: ChatClient) -> list[Answer]:
+        return [await client.ask(question(schema=SCHEMA), MODEL) for _ in range(5)]
+
+    with Endpoint(looping) as endpoint:
+        answers = using(endpoint, five)
+    assert [answer.text for answer in answers] == ["plain"] * 5
+    asked = ["response_format" in body for body in endpoint.requests]
+    assert asked == [True, False, True, False, True, False, False, False]
+    # what was written in vain was paid for
+    assert [answer.completion_tokens for answer in answers] == [2, 2, 2, 1, 1]
+
+
+def test_one_loop_in_many_answers_does_not_end_guided_decoding() -> None:
+    guided = 0
+
+    def now_and_then(body: Body) -> Reply:
+        nonlocal guided
+        if "response_format" not in body:
+            return "plain"
+        guided += 1
+        return BLANKS if guided % 3 else '{"score": 5}'
+
+    async def nine(client: ChatClient) -> list[str]:
+        return [(await client.ask(question(schema=SCHEMA), MODEL)).text for _ in range(9)]
+
+    with Endpoint(now_and_then) as endpoint:
+        assert using(endpoint, nine) == ["plain", "plain", '{"score": 5}'] * 3
+    assert guided == 9
+
+
+def test_a_loop_stays_what_it_is_where_the_plain_request_fails() -> None:
+    def looping(body: Body) -> Reply:
+        return BLANKS if "response_format" in body else status(400, "no")
+
+    with Endpoint(looping) as endpoint:
+        assert ask(endpoint, question(schema=SCHEMA)).finish_reason == "length"
+
+
 def test_a_schema_is_sent_as_response_format() -> None:
     with Endpoint(lambda body: json.dumps(body["response_format"])) as endpoint:
         sent = json.loads(ask(endpoint, question(schema=SCHEMA)).text)

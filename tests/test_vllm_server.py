@@ -41,6 +41,16 @@ print("CUDA out of memory", file=sys.stderr)
 helper.kill()
 sys.exit(3)
 """
+ENGINE_FAILS = """
+print('''(APIServer pid=7) INFO 11-26 14:38:40 [kernel.py:292] Final IR op priority
+(EngineCore pid=9) ERROR 11-26 14:39:05 [core.py:1231] EngineCore failed to start.
+(EngineCore pid=9)   File "/lib/vllm/v1/worker/gpu_worker.py", line 413, in load_model
+(EngineCore pid=9) torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB
+[rank0]:[W1126 14:39:06 ProcessGroupNCCL.cpp:1575] Warning: destroy_process_group() was not called
+(APIServer pid=7) RuntimeError: Engine core initialization failed. See root cause above.''')
+helper.kill()
+sys.exit(1)
+"""
 HANGS = """
 import signal
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -94,7 +104,8 @@ def test_the_server_is_ready_when_entered_and_gone_with_its_helpers_afterwards(
         assert connection.getresponse().status == 200
         connection.close()
     asked = (folder / "asked").read_text()
-    assert asked == f"serve org/model --host 127.0.0.1 --port {port}"
+    assert asked.startswith("serve org/model --host 127.0.0.1 ")
+    assert asked.endswith(f" --port {port}")
     assert any("weights" in what for what in told)
     wait_until_gone(folder)
 
@@ -115,7 +126,9 @@ def test_a_folder_is_served_under_a_name_that_does_not_tell_where_it_lies(
 
     assert asyncio.run(ask()).text == "hello"
     asked = (program / "asked").read_text()
-    assert f"serve {folder} --host 127.0.0.1 --served-model-name Small-Model" in asked
+    assert f"serve {folder} --host 127.0.0.1 " in asked
+    assert " --served-model-name Small-Model" in asked
+    assert '{"backend": "xgrammar", "disable_any_whitespace": true}' in asked
     assert (tmp_path / "logs/vllm-Small-Model.log").exists()
 
 
@@ -130,14 +143,18 @@ def test_a_folder_that_is_not_there_is_said_before_anything_is_started(tmp_path:
         asyncio.run(connect())
 
 
-def test_a_vllm_that_ends_early_is_a_service_error_with_its_last_words(
-    tmp_path: Path, installed: Callable[[str], Path]
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (FAILS, r"CUDA out of memory\. The whole log is .*v\.log"),
+        (ENGINE_FAILS, r"ready: torch\.OutOfMemoryError: CUDA out of memory\."),
+    ],
+)
+def test_a_vllm_that_ends_early_says_its_last_words_or_what_its_engine_died_of(
+    tmp_path: Path, installed: Callable[[str], Path], code: str, said: str
 ) -> None:
-    installed(FAILS)
-    with (
-        pytest.raises(ServiceError, match=r"CUDA out of memory\. The whole log is .*v\.log"),
-        VllmServer("m", tmp_path / "v.log"),
-    ):
+    installed(code)
+    with pytest.raises(ServiceError, match=said), VllmServer("m", tmp_path / "v.log"):
         pass
 
 

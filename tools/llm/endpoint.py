@@ -7,7 +7,7 @@ decided in `client`.
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from opencodeinstruct.tools.llm.protocol import (
     body_of,
     message_of,
     models_of,
+    runs_blank,
     seconds_to_wait,
 )
 from opencodeinstruct.tools.ports import Answer, Refused, Request
@@ -31,6 +32,7 @@ LONGEST_WAIT = 120.0  # seconds between two attempts, whatever Retry-After says
 SHORT_WAIT = 0.5  # seconds for all of us after a 429 that does not say how long
 RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 REFUSED = frozenset({400, 413, 422})
+MOST_BLANKS = 3  # in a row, then guided decoding does more harm there than good
 BUSY = frozenset({429, 503, 529})  # it is there, but has no room now
 
 
@@ -64,6 +66,7 @@ class Endpoint:
         self.quiet_until = 0.0  # the endpoint asked all of us for a pause
         self._api_key_env, self._timeout = api_key_env, timeout
         self._guided = True  # takes response_format
+        self._blanks = 0  # guided answers in a row that ran out in white space
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Endpoint":
@@ -83,7 +86,7 @@ class Endpoint:
             await self._session.close()
 
     async def attempt(self, request: Request, name: str) -> Answer:
-        """One POST, or two where the endpoint does not take response_format.
+        """One POST, or two where response_format is not taken, or makes it write white space.
 
         Raises `Failed` where it may be tried again, `Refused` where this request never will be
         served, `Missing` where the key or the model is wrong.
@@ -97,13 +100,36 @@ class Endpoint:
                 self._guided = False
             reply = plain
         if reply.status == 200:
-            return answer_of(reply.body, name)
+            answer = answer_of(reply.body, name)
+            return await self._of_use(answer, request, name) if guided else answer
         if reply.status in REFUSED:
             raise Refused(message_of(reply.body) or f"HTTP {reply.status}")
         self._check_login(reply)
         if reply.status == 404:
             await self._say_what_is_missing(name, reply)
         raise self._failed(reply)
+
+    async def _of_use(self, guided: Answer, request: Request, name: str) -> Answer:
+        """`guided`, or where it ran out in white space the plain answer, with the tokens of both.
+
+        JSON allows any white space between its parts, so a grammar of it does; a small model that
+        may not write what it likes best then writes blanks to the end. Seen with vLLM.
+        """
+        if not runs_blank(guided):
+            self._blanks = 0
+            return guided
+        self._blanks += 1
+        self._guided = self._guided and self._blanks < MOST_BLANKS
+        url = f"{self.base_url}/chat/completions"
+        reply = await self.exchange("POST", url, body_of(request, name, guided=False))
+        if reply.status != 200:
+            return guided
+        plain = answer_of(reply.body, name)
+        return replace(
+            plain,
+            prompt_tokens=_sum(plain.prompt_tokens, guided.prompt_tokens),
+            completion_tokens=_sum(plain.completion_tokens, guided.completion_tokens),
+        )
 
     async def models(self) -> tuple[str, ...]:
         """Names of the models the endpoint serves; `ServiceError` when it does not say."""
@@ -196,6 +222,10 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
             response.close()
             raise Failed(f"a reply of more than {LONGEST_BODY // 2**20} MB")
     return bytes(content)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 def _is_local(url: str) -> bool:

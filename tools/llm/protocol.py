@@ -16,6 +16,7 @@ from opencodeinstruct.tools.ports import Answer, Request, Sampling
 
 _OF_SCHEMAS = ("response_format", "json_schema", "guided", "grammar", "structured")
 _JSON = json.JSONEncoder(ensure_ascii=False)
+_BLANK_RUN = 40  # characters of white space at the end: more than any indentation
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -97,6 +98,12 @@ def answer_of(body: bytes, name: str) -> Answer:
         reasoning=reasoning,
         cached_tokens=count_of(_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
     )
+
+
+def runs_blank(answer: Answer) -> bool:
+    """Whether `answer` was cut at its longest while it wrote nothing but white space."""
+    text = answer.text
+    return answer.finish_reason == "length" and len(text) - len(text.rstrip()) >= _BLANK_RUN
 
 
 def _reasoning(message: dict[str, Any]) -> str:

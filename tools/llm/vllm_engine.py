@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, ServiceError
 from opencodeinstruct.tools.llm.protocol import clean, count_of
-from opencodeinstruct.tools.llm.vllm_server import NOT_INSTALLED, last_words
+from opencodeinstruct.tools.llm.vllm_server import COMPACT_JSON, NOT_INSTALLED, last_words
 from opencodeinstruct.tools.ports import Answer, Refused, Request
 
 _OF_THE_MODEL = (
@@ -42,7 +42,8 @@ def load_engine(weights: str, name: str, log: Path) -> "VllmEngine":
     try:
         from vllm import LLM
 
-        return VllmEngine(LLM(model=weights, use_tqdm_on_load=False), name)
+        llm = LLM(model=weights, use_tqdm_on_load=False, structured_outputs_config=COMPACT_JSON)
+        return VllmEngine(llm, name)
     except ProjectError:
         raise
     except Exception as error:  # of any library that vLLM is made of

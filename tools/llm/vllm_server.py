@@ -1,7 +1,9 @@
 """A vLLM server on this machine: started for a run, gone when the run is, however it ends."""
 
 import http.client
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -13,10 +15,15 @@ from types import TracebackType
 from opencodeinstruct.builder.errors import Missing, ServiceError
 from opencodeinstruct.tools.llm.fetching import Progress, no_progress
 
+# Without it a grammar of JSON lets a small model write blanks until it is cut off.
+COMPACT_JSON = {"backend": "xgrammar", "disable_any_whitespace": True}
 WATCH = Path(__file__).with_name("watch.py")
 NOT_INSTALLED = (
     "vLLM is not installed. Run: pip install 'opencodeinstruct[vllm]' (needs a GPU), or "
     "set model to the URL of a server."
+)
+_OF_THE_ENGINE = re.compile(
+    r"\((?:EngineCore|Worker)\b.*?\) (?:.*\] )?([\w.]+(?:Error|Exception): .+)"
 )
 LONGEST_START = 3600.0  # seconds; the first start downloads tens of gigabytes
 
@@ -46,6 +53,7 @@ class VllmServer:
 
     def __enter__(self) -> "VllmServer":
         command = [vllm_command(), "serve", self.weights, "--host", "127.0.0.1"]
+        command += ["--structured-outputs-config", json.dumps(COMPACT_JSON)]
         if self.name != self.weights:
             command += ["--served-model-name", self.name]
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +83,7 @@ class VllmServer:
         while not is_healthy(self._port):
             if self._watch.poll() is not None:
                 raise ServiceError(
-                    f"vllm serve {self.name} ended before it was ready: {last_words(self.log)}. "
+                    f"vllm serve {self.name} ended before it was ready: {cause(self.log)}. "
                     f"The whole log is {self.log}."
                 )
             seconds = time.monotonic() - began
@@ -124,8 +132,23 @@ def free_port() -> int:
 
 def last_words(log: Path) -> str:
     """The last line of a log that says something, at most 200 characters."""
+    said = reversed(_end_of(log, 2**12))
+    return next((line[:200] for line in said if line), "it says nothing")
+
+
+def cause(log: Path) -> str:
+    """Why a server did not start: what its engine died of, else its last words.
+
+    The engine is a process of its own; the last words are those of the one that waited for it, and
+    say "see root cause above".
+    """
+    found = [_OF_THE_ENGINE.match(line) for line in _end_of(log, 2**16)]
+    return next((match[1][:200] for match in reversed(found) if match), last_words(log))
+
+
+def _end_of(log: Path, size: int) -> list[str]:
+    """The lines of the last `size` bytes, without what cannot be printed."""
     with log.open("rb") as file:
-        file.seek(max(log.stat().st_size - 4096, 0))
+        file.seek(max(log.stat().st_size - size, 0))
         lines = file.read().decode("utf-8", "replace").splitlines()
-    said = ["".join(c for c in line if c.isprintable()).strip() for line in lines]
-    return next((line[:200] for line in reversed(said) if line), "it says nothing")
+    return ["".join(c for c in line if c.isprintable()).strip() for line in lines]
