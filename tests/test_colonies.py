@@ -211,11 +211,45 @@ def test_fitness_can_be_said_in_one_word() -> None:
 
 
 def test_the_fit_alone_become_parents() -> None:
+    unfit = {"by": "judge", "parents": False}
     made_ = evolution(
-        parents(4), breeding=bred(by(made), *solving(2)), fitness="judge", generations=2, children=4
+        parents(4), breeding=bred(by(made), *solving(2)), fitness=unfit, generations=2, children=4
     )
     assert len(kept_rows(made_.outcomes)) == 4
     assert {o.reason for o in made_.outcomes if isinstance(o, Dropped)} == {"judged_unfit"}
+
+
+def test_a_question_from_a_seed_that_is_not_fit_is_kept_and_has_no_children() -> None:
+    rows = [parent(n, entry_point="bad" if n % 2 else "good") for n in range(6)]
+    told: list[Outcome] = []
+    breeding = bred(by(made), *solving(4))
+    chosen: dict[str, Any] = {"fitness": {"by": "parse"}, "generations": 2, "children": 20}
+    made_ = evolution(rows, breeding=breeding, on_outcome=told.append, **chosen)
+    assert made_.outcomes[:6] == [Kept(row) for row in rows]
+    children = kept_rows(made_.outcomes)[6:]
+    unfit = {row["id"] for row in rows[1::2]}
+    assert children
+    assert not any(unfit & set(child["parent_ids"]) for child in children)
+    assert len(told) == len(made_.outcomes) - 6  # progress is of children
+
+    chosen["fitness"]["parents"] = False
+    both = kept_rows(evolution(rows, breeding=breeding, **chosen).outcomes)[6:]
+    assert any(unfit & set(child["parent_ids"]) for child in both)
+
+
+def test_a_population_of_the_unfit_ends_and_one_that_cannot_be_weighed_waits() -> None:
+    rows = [parent(n, entry_point="bad") for n in range(3)]
+    made_ = evolution(rows, breeding=bred(by(made), *solving()), fitness="parse", generations=2)
+    assert made_.outcomes == [Kept(row) for row in rows]
+    assert made_.note is not None
+    assert made_.note.startswith("none of the 3 questions from seeds lives")
+
+    async def down(row: Row) -> Outcome:
+        raise ServiceError("down")
+
+    waits = evolution(rows, breeding=bred(by(made), down), fitness="parse", generations=2)
+    assert waits.outcomes == [Deferred(row, "down") for row in rows]
+    assert waits.note == "a model's service failed in generation 0"
 
 
 # --- colonies
@@ -309,7 +343,8 @@ def test_a_question_that_lives_is_solved_and_judged_by_the_requests_that_were_pa
     solve: RowStage = partial(respond, settings=RespondSettings(), **stages)
     judging: RowStage = partial(judge, settings=JudgeSettings(), **stages)
     breeding = bred(ask, solve, judging)
-    rows = kept_rows(evolution(parents(3), breeding=breeding, fitness="judge").outcomes)[3:]
+    chosen = {"by": "judge", "parents": False}
+    rows = kept_rows(evolution(parents(3), breeding=breeding, fitness=chosen).outcomes)[3:]
     assert rows
     assert {row["fitness"] for row in rows} == {4}
     before = list(paid)

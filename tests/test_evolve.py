@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -228,6 +228,10 @@ def test_both_operations_and_all_mutations_occur() -> None:
     assert algorithms == {"self-instruct", "evol-instruct"}
 
 
+def forms() -> Iterator[tuple[str, str]]:
+    return ((subject, form) for subject, own in SUBJECTS.items() for form in own)
+
+
 def test_a_mutation_is_told_what_to_change_and_a_crossover_what_about() -> None:
     asked: list[Request] = []
 
@@ -243,7 +247,7 @@ def test_a_mutation_is_told_what_to_change_and_a_crossover_what_about() -> None:
         shown = [text for text in texts if text in said]
         if is_crossover(request):
             assert len(shown) == 2
-            assert any(f"about {subject}." in said for subject in SUBJECTS)
+            assert any(f"about {subject}, given as {form}." in said for subject, form in forms())
         else:
             assert len(shown) == 1
             assert any(

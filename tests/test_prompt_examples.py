@@ -6,13 +6,21 @@ import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
 
 from opencodeinstruct.tools.ports import Message
 from opencodeinstruct.tools.prompt import GIVEN, NAMES, load_prompts
-from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS, TOPICS
+from opencodeinstruct.tools.stages.ideas import (
+    ASPECTS,
+    MUTATIONS,
+    SUBJECTS,
+    TOPICS,
+    aspects_of,
+    subject_of,
+)
 from opencodeinstruct.tools.stages.question import Contract, Form, Question
 from opencodeinstruct.tools.stages.testgen import usable_tests
 from opencodeinstruct.tools.text.json_answer import object_in
@@ -257,5 +265,34 @@ def test_ideas_are_many_and_no_two_are_the_same() -> None:
     for ideas in (ASPECTS, SUBJECTS, TOPICS):
         assert len(ideas) >= (16 if ideas is TOPICS else 20)
         assert len(set(ideas)) == len(ideas)
+    assert all(forms and len(set(forms)) == len(forms) for forms in SUBJECTS.values())
     for text in MUTATIONS.values():
         assert text.count("{aspect}") == 1
+
+
+@pytest.mark.parametrize(
+    ("signature", "has", "has_not"),
+    [
+        ("def f(year: int) -> list[int]", "negative numbers", "neighbouring elements"),
+        ("def f(text: str) -> int", "upper and lower case", "negative numbers"),
+        ("def f(items: list[str]) -> dict", "ties between equal results", "zero"),
+        ("def f(cost: dict[str, int]) -> int", "keys whose value is 0", "neighbouring elements"),
+        ("def f(interval: object) -> int", "neighbouring elements", "nothing"),
+        (None, "zero", "nothing"),
+    ],
+)
+def test_a_mutation_changes_what_the_arguments_have(
+    signature: str | None, has: str, has_not: str
+) -> None:
+    aspects = aspects_of(signature)
+    assert has in aspects
+    assert has_not not in aspects
+    assert set(aspects) <= set(ASPECTS)
+
+
+def test_a_function_is_told_the_form_of_a_subject_and_a_program_is_not() -> None:
+    told = {subject_of("call", Random(seed)) for seed in range(2000)}
+    assert told == {
+        f"{subject}, given as {form}" for subject, own in SUBJECTS.items() for form in own
+    }
+    assert {subject_of("stdio", Random(seed)) for seed in range(2000)} == set(SUBJECTS)

@@ -60,6 +60,10 @@ def test_what_comes_back_is_what_is_said(
         ("no plain type", "An empty list gives 0.", "f(x: Iterable[int]) -> int", None),
         ("any number", "An empty list gives 0.", "f(*x: int) -> int", None),
         ("a text", "An empty string gives 0.", "f(x: list[int]) -> int", "An empty string"),
+        ("by name", "An empty distance gives 0.", "f(distance: float) -> float", "empty distance"),
+        ("a thing", "An empty `thing` gives 0.", "f(thing: object) -> bool", "empty `thing"),
+        ("a list by name", "An empty pond gives 0.", "f(pond: list[int]) -> int", None),
+        ("another word", "An empty distances gives 0.", "f(distance: float) -> int", None),
     ],
 )
 def test_what_is_empty_is_something_that_comes_in(

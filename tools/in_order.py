@@ -11,6 +11,12 @@ WINDOW = 4096
 """Results that may wait for one before them: a program that takes a minute stops no others."""
 
 
+async def one_by_one(items: Iterable[Item]) -> AsyncIterator[Item]:
+    """`items`, for whom takes them from an asynchronous source."""
+    for item in items:
+        yield item
+
+
 async def in_order(
     items: AsyncIterator[Item],
     work: Callable[[Item], Awaitable[Result]],

@@ -22,7 +22,7 @@ from opencodeinstruct.tools.stages.asking import (
     settle,
     with_cost,
 )
-from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, SUBJECTS
+from opencodeinstruct.tools.stages.ideas import MUTATIONS, aspects_of, subject_of
 from opencodeinstruct.tools.stages.question import Contract, Form, Question, with_question
 from opencodeinstruct.tools.stages.selection import SelectionSettings, draw_parents
 from opencodeinstruct.tools.text.json_answer import object_in
@@ -113,10 +113,12 @@ def _draw(
         others = [row for row in members if row is not parents[0] and _alike(row, parents[0])]
         parents += draw_parents(others, settings.parents - 1, random, settings.selection)
     if len(parents) > 1:
-        operation, hint = "crossover", random.choice(SUBJECTS)
+        operation = "crossover"
+        hint = subject_of(str(parents[0].get("contract")), random)
     else:
         names, weights = zip(*sorted(settings.mutation_weights.items()), strict=True)
-        operation, hint = random.choices(names, weights)[0], random.choice(ASPECTS)
+        operation = random.choices(names, weights)[0]
+        hint = random.choice(aspects_of(parents[0].get("signature")))
     return Slot(
         operation, tuple(parents), generation, colony, seed_of(random.getrandbits(62)), hint
     )

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from opencodeinstruct.tools.in_order import end, in_order
+from opencodeinstruct.tools.in_order import end, in_order, one_by_one
 from opencodeinstruct.tools.outcome import Deferred, Kept, Outcome, Row
 from opencodeinstruct.tools.stages.breed import (
     Asked,
@@ -113,7 +113,7 @@ async def _brought_up(
     async def breed() -> None:
         try:
             await in_order(
-                _one_by_one(slots),
+                one_by_one(slots),
                 lambda slot: children_of(slot, breeding.asked, settings),
                 born.put_nowait,
                 at_once=breeding.at_once,
@@ -136,11 +136,6 @@ async def _brought_up(
     finally:
         await end([births])
     return weighed
-
-
-async def _one_by_one(slots: Sequence[Slot]) -> AsyncIterator[Slot]:
-    for slot in slots:
-        yield slot
 
 
 async def _screened(

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from opencodeinstruct.tools.in_order import together
+from opencodeinstruct.tools.in_order import in_order, one_by_one, together
 from opencodeinstruct.tools.outcome import Deferred, Kept, Made, Outcome, Row
 from opencodeinstruct.tools.ports import random_of
 from opencodeinstruct.tools.stages.colony import Breeding, Colony, ColonySettings, Lived, live
+from opencodeinstruct.tools.stages.fitness import Weighed, weigh
 from opencodeinstruct.tools.stages.screen import Living, screen
 
 
@@ -50,10 +51,11 @@ class EvolveSettings(ColonySettings):
 
 @dataclass(slots=True)
 class _Population:
-    """All that were born so far, and those of them that are alive."""
+    """All that were born so far, those of them that are alive, and of these the parents to be."""
 
-    rows: list[Row]
     outcomes: list[Outcome]
+    parents: list[Row]
+    alive: int
     living: Living = field(default_factory=Living)
     tokens: int = 0
     born: int = 0  # in the last generations that colonies evolved apart
@@ -69,21 +71,46 @@ async def evolve(
 ) -> Made:
     """`rows`, each kept, followed by all children in the order of generation, colony and slot.
 
-    The note says why evolution ended.
+    Only a row that lives by its fitness has children; one that a failed service keeps from being
+    weighed is deferred. The note says why evolution ended.
     """
-    population = _Population(list(rows), [Kept(row) for row in rows])
+    weighed = await _weighed(rows, breeding, settings)
+    population = _Population(
+        [
+            one if isinstance(one, Deferred) else Kept(row)
+            for row, one in zip(rows, weighed, strict=True)
+        ],
+        [one.row for one in weighed if isinstance(one, Kept)],
+        len(rows),
+    )
     population.living.add_all(rows)
     done, why = 0, _stopped(population, 0, settings)
     while why is None:
         last = min(done + settings.merge_every, settings.generations)
         lived = await together(
             live(colony, range(done + 1, last + 1), breeding, settings, seed=seed)
-            for colony in deal(population.rows, population.living, settings, done + 1, seed)
+            for colony in deal(population.parents, population.living, settings, done + 1, seed)
         )
         _merge(lived, population, settings)
         done = last
         why = _stopped(population, done, settings)
     return Made(population.outcomes, why)
+
+
+async def _weighed(
+    rows: Sequence[Row], breeding: Breeding, settings: EvolveSettings
+) -> list[Outcome]:
+    """What becomes of each of `rows` when it is weighed as a newborn question is."""
+    if not (settings.fitness.parents and settings.generations):
+        return [Kept(row) for row in rows]
+    weighed: list[Weighed] = []
+    await in_order(
+        one_by_one(rows),
+        lambda row: weigh(row, breeding.trial, settings.fitness),
+        weighed.append,
+        at_once=breeding.at_once,
+    )
+    return [one.outcome for one in weighed]
 
 
 def deal(
@@ -108,7 +135,8 @@ def _merge(lived: Sequence[Lived], population: _Population, settings: EvolveSett
     merged = screen(children, {}, population.living.grown(), settings.screen)
     survivors = [outcome.row for outcome in merged if isinstance(outcome, Kept)]
     population.living.add_all(survivors)
-    population.rows += survivors
+    population.parents += survivors
+    population.alive += len(survivors)
     population.outcomes += merged
     population.tokens += sum(one.tokens for one in lived)
     population.born, population.survived = len(merged), len(survivors)
@@ -116,11 +144,15 @@ def _merge(lived: Sequence[Lived], population: _Population, settings: EvolveSett
 
 def _stopped(population: _Population, done: int, settings: EvolveSettings) -> str | None:
     """Why evolution ends after `done` generations; None where it goes on."""
-    stop, alive = settings.stop, len(population.rows)
+    stop, alive = settings.stop, population.alive
     if not alive:
         return "there was no question to evolve"
     if any(isinstance(outcome, Deferred) for outcome in population.outcomes):
         return f"a model's service failed in generation {done}"
+    if not population.parents:
+        return (
+            f"none of the {alive} questions from seeds lives by its fitness, so none has children"
+        )
     if stop.questions is not None and alive >= stop.questions:
         return f"{alive} questions are alive, {stop.questions} were asked for"
     if stop.tokens is not None and population.tokens >= stop.tokens:

@@ -35,6 +35,9 @@ class FitnessSettings(BaseModel):
     # share of the tester's tests that the solution must pass: who reads a question in two ways
     # fails, and so does a question that can be read in two ways
     tests_passed: float = Field(default=0.6, gt=0, le=1)
+    # whether a question from a seed must stand it, too, before it has children; it is kept either
+    # way. On a real run the children of those that do lived two or three times as often
+    parents: bool = True
 
     @model_validator(mode="before")
     @classmethod

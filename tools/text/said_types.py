@@ -44,6 +44,7 @@ _EMPTY = re.compile(
     r"empty (?P<type>list|array|string|dictionary|dict|tuple|set)s?\b",
     re.IGNORECASE,
 )
+_NEVER_EMPTY = {"int", "float", "bool", "complex", "object", "Fraction", "Decimal"}
 _COMES_BACK = {"return", "returns", "give", "gives", "yield", "yields", "be", "is", "as"}
 
 
@@ -98,14 +99,23 @@ def _names(node: ast.expr) -> list[str]:
 def empty_of_nothing(problem: str, signature: Signature) -> str | None:
     """What `problem` says of an empty argument where no argument can be one; None where one can.
 
-    "An empty list gives 0." of a function that takes an integer: a habit of small models. Only
-    where all arguments have plain types; a result that is of the type counts as well.
+    "An empty list gives 0." of a function that takes an integer, "an empty distance" of a float: a
+    habit of small models. Types only where all arguments have plain ones; a result that is of the
+    type counts as well.
     """
     function = _function(signature)
     if function is None:
         return None
     arguments = function.args
     given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    numbers = "|".join(
+        re.escape(argument.arg)
+        for argument in given
+        if isinstance(argument.annotation, ast.Name) and argument.annotation.id in _NEVER_EMPTY
+    )
+    by_name = re.search(rf"\bempty `?(?:{numbers})\b", problem, re.IGNORECASE) if numbers else None
+    if by_name is not None:
+        return by_name[0]
     notes = [argument.annotation for argument in given]
     if arguments.vararg or arguments.kwarg or any(note is None for note in notes):
         return None
