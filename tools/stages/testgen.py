@@ -132,10 +132,9 @@ def usable_tests(lines: list[str], name: str) -> list[str]:
     for line in lines:
         tree = parse_python(line)
         node = tree.body[0] if tree is not None and len(tree.body) == 1 else None
-        if isinstance(node, ast.Assert) and _is_usable(node.test, name):
-            text = unparsed(ast.Assert(node.test))
-            if text is not None and "\n" not in text:
-                tests.setdefault(text, node.test)
+        text = unparsed(ast.Assert(node.test)) if isinstance(node, ast.Assert) else None
+        if isinstance(node, ast.Assert) and text is not None and _is_usable(node.test, text, name):
+            tests.setdefault(text, node.test)
     claims = {text: claim for text, test in tests.items() if (claim := _claim(test, name))}
     by_call: dict[str, list[_Claim]] = defaultdict(list)
     for claim in claims.values():
@@ -147,15 +146,12 @@ def usable_tests(lines: list[str], name: str) -> list[str]:
     ]
 
 
-def _is_usable(test: ast.expr, name: str) -> bool:
-    text = unparsed(test)
-    used = free_names(text) if text is not None else None
-    return (
-        used is not None
-        and used <= _KNOWN_NAMES | {name}
-        and calls(test, name)
-        and not always_holds(test)
-    )
+def _is_usable(test: ast.expr, text: str, name: str) -> bool:
+    """Whether `test`, whose assert statement is `text`, says something about `name`."""
+    if "\n" in text or not calls(test, name) or always_holds(test):
+        return False
+    used = free_names(text)
+    return used is not None and used <= _KNOWN_NAMES | {name}
 
 
 def _claim(test: ast.expr, name: str) -> _Claim | None:

@@ -183,16 +183,16 @@ def _assert_lines(text: str) -> Iterator[str]:
 
 def _self_contained(tree: ast.Module) -> Iterator[str]:
     asserts = list(_unconditional(tree.body))
-    within = {id(part) for node in asserts for part in ast.walk(node)}
-    variables = {
-        bound for part in ast.walk(tree) if id(part) not in within for bound in _bound(part)
-    }
+    variables: set[str] = set()
+    if not all(isinstance(node, ast.Assert) for node in tree.body):
+        within = {id(part) for node in asserts for part in ast.walk(node)}
+        others = (part for part in ast.walk(tree) if id(part) not in within)
+        variables = {bound for part in others for bound in _bound(part)}
     for node in asserts:
         line = unparsed(node)
-        test = unparsed(node.test)
-        if line is None or test is None or "\n" in line:
+        if line is None or "\n" in line:
             continue
-        if variables.isdisjoint(free_names(test) or ()):
+        if not variables or variables.isdisjoint(free_names(unparsed(node.test) or "") or ()):
             yield line
 
 
@@ -267,15 +267,22 @@ def calls(tree: ast.AST, name: str) -> bool:
     )
 
 
+def _calls(line: str, name: str) -> bool:
+    tree = parse_python(line)
+    return tree is not None and calls(tree, name)
+
+
 def under_name(lines: list[str], name: str) -> list[str]:
     """`lines`, asserts, calling `name` where all of them call one other name that nobody defines.
 
     A tester now and then spells a function's name in its own way, and means it.
     """
+    if any(f"{name}(" in line and _calls(line, name) for line in lines):
+        return lines
     trees = [tree for line in lines if (tree := parse_python(line)) is not None]
     called = [_strangers_called(tree) for tree in trees]
     shared = set.intersection(*called) if called else set()
-    if len(shared) != 1 or name in shared or any(calls(tree, name) for tree in trees):
+    if len(shared) != 1:
         return lines
     other = shared.pop()
     return [re.sub(rf"(?<![\w.\"']){re.escape(other)}(?=\()", name, line) for line in lines]

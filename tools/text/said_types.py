@@ -44,6 +44,7 @@ _EMPTY = re.compile(
     r"empty (?P<type>list|array|string|dictionary|dict|tuple|set)s?\b",
     re.IGNORECASE,
 )
+_GIVES = re.compile(r"\s+(?:gives|returns|yields|results in|should return|must return)\b")
 _NEVER_EMPTY = {"int", "float", "bool", "complex", "object", "Fraction", "Decimal"}
 _COMES_BACK = {"return", "returns", "give", "gives", "yield", "yields", "be", "is", "as"}
 
@@ -119,18 +120,22 @@ def empty_of_nothing(problem: str, signature: Signature) -> str | None:
     notes = [argument.annotation for argument in given]
     if arguments.vararg or arguments.kwarg or any(note is None for note in notes):
         return None
-    names = {
-        node.id.lower()
-        for note in [*notes, function.returns]
-        if note is not None
-        for node in ast.walk(note)
-        if isinstance(node, ast.Name)
-    }
-    types = {_WORDS.get(name, name) for name in names} - {"optional", "union"}
+    come_in = _types_in(*notes)
+    types = come_in | _types_in(function.returns)
     if not types <= _KNOWN:
         return None
     for match in _EMPTY.finditer(problem):
         comes_in = (match["before"] or "").lower() not in _COMES_BACK
-        if comes_in and _WORDS[match["type"].lower()] not in types:
+        if match["type"] in {argument.arg for argument in given}:
+            continue  # a `dictionary` may well be a string
+        gives = _GIVES.match(problem, match.end()) is not None  # so it is no result
+        if comes_in and _WORDS[match["type"].lower()] not in (come_in if gives else types):
             return match[0]
     return None
+
+
+def _types_in(*notes: ast.expr | None) -> set[str]:
+    """All plain types in `notes`, annotations."""
+    parts = (part for note in notes if note is not None for part in ast.walk(note))
+    names = {part.id.lower() for part in parts if isinstance(part, ast.Name)}
+    return {_WORDS.get(name, name) for name in names} - {"optional", "union"}
