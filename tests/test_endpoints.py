@@ -13,10 +13,13 @@ import pytest
 from opencodeinstruct.builder.errors import ServiceError
 from opencodeinstruct.tools.llm.asking import asking
 from opencodeinstruct.tools.llm.client import ChatClient
+from opencodeinstruct.tools.llm.endpoint import Endpoint as OneEndpoint
 from opencodeinstruct.tools.llm.limit import RESTART, Limit
 from opencodeinstruct.tools.llm.model_settings import ModelSettings
 from opencodeinstruct.tools.llm.oversight import Oversight
-from opencodeinstruct.tools.llm.steering import queue_of
+from opencodeinstruct.tools.llm.protocol import Failed
+from opencodeinstruct.tools.llm.routing import Member
+from opencodeinstruct.tools.llm.steering import queue_of, steer
 from opencodeinstruct.tools.ports import Ask, Stopped
 from tests.endpoint import MODEL, Body, Endpoint, Fault, Reply, last_message, status
 from tests.test_client import client_of, question
@@ -286,3 +289,24 @@ def test_a_run_that_is_to_end_asks_nothing_more_and_records_what_is_under_way(
 
         asyncio.run(rest())
         assert len(endpoint.requests) == 20  # none was paid twice
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_steering_ends_when_it_is_cancelled_while_its_endpoint_fails(turns: int) -> None:
+    """A run whose last request failed waited for this for ever."""
+
+    class Away(OneEndpoint):
+        async def exchange(self, method: str, url: str, body: bytes | None) -> Any:
+            await asyncio.sleep(0)
+            raise Failed("refused", gone=True)
+
+    async def cancelled() -> bool:
+        away = Away("http://127.0.0.1:1/v1", limit=Limit(1, 1))
+        task = asyncio.create_task(steer(Member(away), lambda url, queue: None, every=0.001))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=5)
+        return task.cancelled()
+
+    assert asyncio.run(cancelled())

@@ -263,8 +263,11 @@ async def _say_estimate(session: Session, terminal: Terminal, handed: Services) 
         ) from error
     if found.tokens_per_second:
         time = spoken(seconds(expected, found.tokens_per_second))
+        most = model.max_concurrent_requests
+        more = f" at most: {most} at once go faster" if most > found.requests else ""
         terminal.console.print(
-            f"At {found.tokens_per_second:.0f} tokens/s this takes [bold]{time}[/]. "
+            f"At {found.tokens_per_second:.0f} tokens/s, {found.requests} requests at once, "
+            f"this takes [bold]{time}[/]{more}. "
             "Ctrl-C stops it; the same command continues it.",
             highlight=False,
         )

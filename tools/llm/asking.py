@@ -153,6 +153,7 @@ async def _tried(client: Client, settings: ModelSettings) -> Probe:
         models = await client.models()
     except ServiceError:
         models = ()  # some hosted endpoints list none; asking says more
+    await client.ask(_short_request(count, 1), name)  # the first one also warms the server up
     began = time.perf_counter()
     answers = await asyncio.gather(
         *[client.ask(_short_request(seed), name) for seed in range(count)]
@@ -163,9 +164,9 @@ async def _tried(client: Client, settings: ModelSettings) -> Probe:
     return Probe(name, models, seconds, count, speed)
 
 
-def _short_request(seed: int) -> Request:
+def _short_request(seed: int, tokens: int = 32) -> Request:
     text = f"Write the numbers from {seed + 1} to {seed + 40} in words, one a line."
-    return Request("solver", (Message("user", text),), Sampling(max_tokens=32), seed)
+    return Request("solver", (Message("user", text),), Sampling(max_tokens=tokens), seed)
 
 
 _Key = tuple[bytes, int]

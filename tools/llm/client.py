@@ -107,7 +107,8 @@ class ChatClient:
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until the run is to end."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     def _is_alive(self, member: Member) -> bool:
         now = member.endpoint.clock()

@@ -50,7 +50,8 @@ async def steer(member: Member, on_queue: OnQueue, *, every: float = EVERY) -> N
     url = endpoint.base_url.removesuffix("/v1") + "/metrics"
     while True:
         try:
-            reply = await asyncio.wait_for(endpoint.exchange("GET", url, None), LONGEST)
+            async with asyncio.timeout(LONGEST):  # 3.11's wait_for can swallow a cancellation
+                reply = await endpoint.exchange("GET", url, None)
         except (Failed, TimeoutError):
             await asyncio.sleep(every)  # away, or busy: that is noticed elsewhere
             continue

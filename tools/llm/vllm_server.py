@@ -54,6 +54,7 @@ class VllmServer:
     def __enter__(self) -> "VllmServer":
         command = [vllm_command(), "serve", self.weights, "--host", "127.0.0.1"]
         command += ["--structured-outputs-config", json.dumps(COMPACT_JSON)]
+        command += ["--enable-prompt-tokens-details"]  # else nobody is told what was cached
         if self.name != self.weights:
             command += ["--served-model-name", self.name]
         self.log.parent.mkdir(parents=True, exist_ok=True)
