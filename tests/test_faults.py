@@ -253,7 +253,7 @@ def test_an_endpoint_that_goes_down_midway_defers_rows_and_the_same_command_comp
     def dying(body: Body) -> Reply:
         with lock:
             served[0] += 1
-            return answer(body) if served[0] <= 8 + 2 else CUT_BEFORE  # the trial, two rows
+            return answer(body) if served[0] <= 9 + 2 else CUT_BEFORE  # the trial, two rows
 
     with Endpoint(dying) as endpoint:
         ended = call("run", quick_recipe(tmp_path, endpoint.base_url), "--out", tmp_path / "run")

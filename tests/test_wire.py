@@ -586,7 +586,7 @@ def test_a_server_that_is_not_there_is_gone() -> None:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         async with wired(port) as other:
-            with pytest.raises(Failed, match=f"cannot connect to 127.0.0.1:{port}") as caught:
+            with pytest.raises(Failed, match=f"Cannot connect to 127.0.0.1:{port}") as caught:
                 await other.exchange("POST", f"http://127.0.0.1:{port}/", b"{}")
             assert caught.value.gone
 

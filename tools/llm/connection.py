@@ -64,7 +64,7 @@ class Connection(asyncio.BufferedProtocol):
         """Send the request `data`; the reply, whatever its status, or `Failed`."""
         waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         if self._transport is None:
-            waiter.set_exception(Unheard("the server disconnected", gone=True))
+            waiter.set_exception(Unheard("Server disconnected", gone=True))
             return waiter
         self._waiter, self._heard, self._dry = waiter, False, 0
         self._transport.write(data)
@@ -122,7 +122,7 @@ class Connection(asyncio.BufferedProtocol):
         if exc is not None and not isinstance(exc, OSError):
             self._tell(exc)
             return
-        said = f"the connection is gone ({exc})" if exc is not None else "the server disconnected"
+        said = f"the connection is gone ({exc})" if exc is not None else "Server disconnected"
         if self._heard:
             self._tell(Failed(f"{said} in the middle of its reply", gone=True))
         else:

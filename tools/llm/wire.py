@@ -108,7 +108,7 @@ class Wire:
             raise Failed(said, timed_out=True) from error
         except (OSError, ValueError) as error:
             said = str(error) or type(error).__name__
-            raise Failed(f"cannot connect to {place}: {said}", gone=True) from error
+            raise Failed(f"Cannot connect to {place}: {said}", gone=True) from error
         try:
             self._check_open()
         except Failed:
