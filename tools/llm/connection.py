@@ -163,7 +163,7 @@ class Connection(asyncio.BufferedProtocol):
         self._dry = 0
         self._size += len(body)
         if self._size > LONGEST_BODY:
-            self.end(_too_long())
+            self.end(too_long())
         else:
             self._body.append(body)
 
@@ -216,11 +216,12 @@ def decoded(body: bytes, encoding: bytes) -> bytes:
     except zlib.error as error:
         raise Failed(f"the reply is not in the encoding {said}, as it says", gone=True) from error
     if len(whole) > LONGEST_BODY:
-        raise _too_long()
+        raise too_long()
     if not reader.eof:
         raise Failed(f"the reply in the encoding {said} is cut off", gone=True)
     return whole
 
 
-def _too_long() -> Failed:
+def too_long() -> Failed:
+    """What is said of a reply that is longer than any answer."""
     return Failed(f"a reply of more than {LONGEST_BODY // 2**20} MB")

@@ -13,7 +13,7 @@ from types import TracebackType
 import aiohttp
 
 from opencodeinstruct.builder.errors import Missing, ServiceError
-from opencodeinstruct.tools.llm.connection import LONGEST_BODY
+from opencodeinstruct.tools.llm.connection import LONGEST_BODY, too_long
 from opencodeinstruct.tools.llm.dialing import direct_site, is_local
 from opencodeinstruct.tools.llm.limit import Limit
 from opencodeinstruct.tools.llm.protocol import (
@@ -93,10 +93,9 @@ class Endpoint:
         served, `Missing` where the key or the model is wrong.
         """
         guided = self._guided and request.schema is not None
-        url = f"{self.base_url}/chat/completions"
-        reply = await self.exchange("POST", url, body_of(request, name, guided=guided))
+        reply = await self._post(request, name, guided=guided)
         if guided and (reply.status in REFUSED or blames_schema(reply.status, reply.body)):
-            plain = await self.exchange("POST", url, body_of(request, name, guided=False))
+            plain = await self._post(request, name, guided=False)
             if plain.status == 200:
                 self._guided = False
             reply = plain
@@ -110,6 +109,10 @@ class Endpoint:
             await self._say_what_is_missing(name, reply)
         raise self._failed(reply)
 
+    async def _post(self, request: Request, name: str, *, guided: bool) -> Reply:
+        url = f"{self.base_url}/chat/completions"
+        return await self.exchange("POST", url, body_of(request, name, guided=guided))
+
     async def _of_use(self, guided: Answer, request: Request, name: str) -> Answer:
         """`guided`, or where it ran out in white space the plain answer, with the tokens of both.
 
@@ -121,8 +124,7 @@ class Endpoint:
             return guided
         self._blanks += 1
         self._guided = self._guided and self._blanks < MOST_BLANKS
-        url = f"{self.base_url}/chat/completions"
-        reply = await self.exchange("POST", url, body_of(request, name, guided=False))
+        reply = await self._post(request, name, guided=False)
         if reply.status != 200:
             return guided
         plain = answer_of(reply.body, name)
@@ -223,7 +225,7 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
         content += chunk
         if len(content) > LONGEST_BODY:
             response.close()
-            raise Failed(f"a reply of more than {LONGEST_BODY // 2**20} MB")
+            raise too_long()
     return bytes(content)
 
 

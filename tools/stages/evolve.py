@@ -51,11 +51,10 @@ class EvolveSettings(ColonySettings):
 
 @dataclass(slots=True)
 class _Population:
-    """All that were born so far, those of them that are alive, and of these the parents to be."""
+    """All that were there and were born so far, and those of them that may have children."""
 
     outcomes: list[Outcome]
     parents: list[Row]
-    alive: int
     living: Living = field(default_factory=Living)
     tokens: int = 0
     born: int = 0  # in the last generations that colonies evolved apart
@@ -81,7 +80,6 @@ async def evolve(
             for row, one in zip(rows, weighed, strict=True)
         ],
         [one.row for one in weighed if isinstance(one, Kept)],
-        len(rows),
     )
     population.living.add_all(rows)
     done, why = 0, _stopped(population, 0, settings)
@@ -136,7 +134,6 @@ def _merge(lived: Sequence[Lived], population: _Population, settings: EvolveSett
     survivors = [outcome.row for outcome in merged if isinstance(outcome, Kept)]
     population.living.add_all(survivors)
     population.parents += survivors
-    population.alive += len(survivors)
     population.outcomes += merged
     population.tokens += sum(one.tokens for one in lived)
     population.born, population.survived = len(merged), len(survivors)
@@ -144,10 +141,11 @@ def _merge(lived: Sequence[Lived], population: _Population, settings: EvolveSett
 
 def _stopped(population: _Population, done: int, settings: EvolveSettings) -> str | None:
     """Why evolution ends after `done` generations; None where it goes on."""
-    stop, alive = settings.stop, population.alive
-    if not alive:
+    stop, outcomes = settings.stop, population.outcomes
+    alive = sum(isinstance(outcome, Kept) for outcome in outcomes)
+    if not outcomes:
         return "there was no question to evolve"
-    if any(isinstance(outcome, Deferred) for outcome in population.outcomes):
+    if any(isinstance(outcome, Deferred) for outcome in outcomes):
         return f"a model's service failed in generation {done}"
     if not population.parents:
         return (
