@@ -17,6 +17,7 @@ from opencodeinstruct.tools.stages.breed import Asked
 from opencodeinstruct.tools.stages.colony import Breeding
 from opencodeinstruct.tools.stages.evolve import EvolveSettings, evolve
 from opencodeinstruct.tools.stages.fitness import RowStage, Trial
+from opencodeinstruct.tools.stages.rules import new_arguments
 from opencodeinstruct.tools.stages.screen import Decide
 from tests.asks import by
 
@@ -48,15 +49,15 @@ def parents(count: int) -> list[Row]:
     return [parent(number) for number in range(count)]
 
 
-def problem(random: random.Random) -> dict[str, str]:
-    """A problem that shares next to nothing with any other."""
+def problem(random: random.Random, *more: str) -> dict[str, str]:
+    """A problem that shares next to nothing with any other, with `more` arguments."""
     name = f"made_{random.getrandbits(40)}"
     story = " ".join(f"{random.choice(WORDS)}{random.getrandbits(20)}" for _ in range(12))
     return {
         "idea": story,
         "difference": story,
-        "signature": f"def {name}(value: int) -> int",
-        "problem": f"{story}. Write `{name}`.",
+        "signature": f"def {name}({', '.join(('value: int', *more))}) -> int",
+        "problem": f"{story}. Write `{name}`." + "".join(f" It takes `{one}`." for one in more),
     }
 
 
@@ -69,7 +70,8 @@ def made(request: Request, *, offspring: int | None = None) -> str:
         assert asked is not None
         count = int(asked[1]) if offspring is None else offspring
         return json.dumps({"problems": [problem(draw) for _ in range(count)]})
-    return json.dumps(problem(draw))
+    change = request.messages[-1].content.rpartition("Change:")[2]
+    return json.dumps(problem(draw, *new_arguments(change)))
 
 
 def is_crossover(request: Request) -> bool:

@@ -72,7 +72,13 @@ def test_what_a_crossover_gives_is_read_one_by_one(
 def test_a_question_that_somebody_asked_before_is_dropped() -> None:
     same = json.dumps(problem(random.Random(1)))
     outcomes = evolved(
-        parents(3), saying(same), colonies=1, generations=2, children=4, crossover_probability=0.0
+        parents(3),
+        saying(same),
+        colonies=1,
+        generations=2,
+        children=4,
+        crossover_probability=0.0,
+        hints="aspects",  # which bring in no argument that the child would have to have
     )
     assert len(kept_rows(outcomes)) == 3 + 1
     assert reasons(outcomes) == {"repeats_a_question": 7}

@@ -19,6 +19,7 @@ from opencodeinstruct.tools.stages.ideas import (
     SUBJECTS,
     TOPICS,
     aspects_of,
+    change_of,
     subject_of,
 )
 from opencodeinstruct.tools.stages.question import Contract, Form, Question
@@ -43,8 +44,8 @@ def count_even(values: list[int]) -> int:
     return sum(value % 2 == 0 for value in values)
 
 
-def count_distinct_even(values: list[int]) -> int:
-    return len({value for value in values if value % 2 == 0})
+def count_even_up_to(values: list[int], limit: int) -> int:
+    return sum(value % 2 == 0 and value <= limit for value in values)
 
 
 def even_dishes(menu: str) -> int:
@@ -53,7 +54,7 @@ def even_dishes(menu: str) -> int:
 
 REFERENCES: dict[str, Callable[..., object]] = {
     function.__name__: function
-    for function in (batch_weights, largest_gap, count_even, count_distinct_even, even_dishes)
+    for function in (batch_weights, largest_gap, count_even, count_even_up_to, even_dishes)
 }
 """Right implementations of the functions that the examples ask for."""
 
@@ -186,7 +187,8 @@ def test_such_claims_are_found() -> None:
         ("instruct_problem: the largest difference of neighbours", largest_gap([3, 8, 6]) == 5),
         ("crossover: an empty menu gives 0", even_dishes("") == 0),
         ("testgen: an empty list gives 0", count_even([]) == 0),
-        ("mutate: each number counts only once", count_distinct_even([2, 2, 3]) == 1),
+        ("mutate: not larger than the limit", count_even_up_to([2, 2, 3, 4], 3) == 2),
+        ("mutate: an empty list gives 0", count_even_up_to([], 3) == 0),
         ("instruct_code: the last batch may be smaller", batch_weights([4, 1, 2], 2) == [5, 2]),
     ],
 )
@@ -250,15 +252,20 @@ def test_the_judge_is_shown_no_example() -> None:
     assert answers("judge") == []
 
 
-def test_the_change_that_the_mutation_example_shows_is_one_that_is_drawn() -> None:
-    changes = [
-        message.content.split("Change: ")[1]
-        for message in (*shown("mutate")[:-1], *shown("mutate_program")[:-1])
-        if "Change: " in message.content
-    ]
-    drawn = {text.format(aspect=aspect) for text in MUTATIONS.values() for aspect in ASPECTS}
-    assert changes
-    assert set(changes) <= drawn
+def changes(name: str) -> list[str]:
+    """What the examples of prompt `name` are told to change."""
+    texts = [message.content for message in shown(name)[:-1]]
+    return [text.split("Change: ")[1] for text in texts if "Change: " in text]
+
+
+def test_the_change_that_a_mutation_s_example_shows_is_one_that_is_drawn() -> None:
+    signature = "def count_even(values: list[int]) -> int"
+    ruled = {change_of("add-constraint", signature, "rules", Random(seed)) for seed in range(1000)}
+    thought_of = {text.format(aspect=aspect) for text in MUTATIONS.values() for aspect in ASPECTS}
+    assert changes("mutate")
+    assert set(changes("mutate")) <= ruled
+    assert changes("mutate_program")
+    assert set(changes("mutate_program")) <= thought_of
 
 
 def test_ideas_are_many_and_no_two_are_the_same() -> None:

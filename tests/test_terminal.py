@@ -61,6 +61,16 @@ def test_a_pipe_gets_a_line_of_a_servers_log_now_and_then() -> None:
     ]
 
 
+def test_a_pipe_is_not_told_the_same_again_while_a_start_says_nothing_new() -> None:
+    now = [0.0]
+    on = console()
+    with Terminal(on, meter=Meter(clock=lambda: now[0])) as terminal:
+        for second in range(100):
+            now[0] = float(second)
+            terminal.fetching(0, 0, f"starting vLLM: {second // 40}")
+    assert said(on).splitlines() == [f"starting vLLM: {number} …" for number in range(3)]
+
+
 @pytest.mark.parametrize("in_terminal", [True, False])
 def test_a_run_is_told_from_beginning_to_end(in_terminal: bool) -> None:
     on = console(terminal=in_terminal)

@@ -81,6 +81,7 @@ class Terminal:
     _task: TaskID | None = None
     _fetch: TaskID | None = None
     _fetching: str = ""
+    _said: str = ""
     _said_at: float = 0.0
     _tally: dict[str, int] = field(default_factory=dict)
 
@@ -140,11 +141,12 @@ class Terminal:
             self._fetch, self._fetching = None, ""
 
     def _say(self, what: str) -> None:
-        """A line for what is fetched or started; of its words after a colon one now and then."""
+        """A line for what is fetched or started; of its words after a colon new ones seldom."""
         kind, now = what.partition(":")[0], self.meter.clock()
-        if kind != self._fetching or (":" in what and now - self._said_at >= _SELDOM):
+        is_due = now - self._said_at >= _SELDOM and ":" in what and what != self._said
+        if kind != self._fetching or is_due:
             self.console.print(f"{escape(what)} …", highlight=False)
-            self._fetching, self._said_at = kind, now
+            self._fetching, self._said, self._said_at = kind, what, now
 
     def _advance(self, rows: int) -> None:
         if self._progress is None or self._task is None:

@@ -22,8 +22,9 @@ from opencodeinstruct.tools.stages.asking import (
     settle,
     with_cost,
 )
-from opencodeinstruct.tools.stages.ideas import MUTATIONS, aspects_of, subject_of
+from opencodeinstruct.tools.stages.ideas import MUTATIONS, Hints, change_of, subject_of
 from opencodeinstruct.tools.stages.question import Contract, Form, Question, with_question
+from opencodeinstruct.tools.stages.rules import new_arguments
 from opencodeinstruct.tools.stages.selection import SelectionSettings, draw_parents
 from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.license import combined_license
@@ -47,6 +48,9 @@ class BreedSettings(BaseModel):
     parents: int = Field(default=2, ge=2, le=10)  # of a crossover
     offspring: int = Field(default=1, ge=1, le=10)  # questions asked for in one crossover
     mutation_weights: dict[str, float] = Field(default=_WEIGHTS)
+    # what a mutation is told: a rule that fits the signature ("negative numbers in `values` are
+    # left out"), or an aspect ("negative numbers"), of which a strong model makes its own rule
+    hints: Hints = "rules"
     # Evol-Instruct decodes at T 1, top_p 0.9, 2,048 tokens
     sampling: Sampling = Sampling(temperature=1.0, top_p=0.9, max_tokens=1024)
     selection: SelectionSettings = SelectionSettings()
@@ -118,7 +122,7 @@ def _draw(
     else:
         names, weights = zip(*sorted(settings.mutation_weights.items()), strict=True)
         operation = random.choices(names, weights)[0]
-        hint = random.choice(aspects_of(parents[0].get("signature")))
+        hint = change_of(operation, parents[0].get("signature"), settings.hints, random)
     return Slot(
         operation, tuple(parents), generation, colony, seed_of(random.getrandbits(62)), hint
     )
@@ -151,13 +155,12 @@ async def children_of(slot: Slot, asked: Asked, settings: BreedSettings) -> list
 
 
 async def _mutate(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Outcome]:
-    change = MUTATIONS[slot.operation].format(aspect=slot.hint)
     form = Form(slot.contract, asked.topics, ("difference",))
     prompt = "mutate" if slot.contract == "call" else "mutate_program"
     request = Request(
         role="generator",
         messages=asked.prompts.render(
-            prompt, problem=slot.parents[0]["input"], change=change, topics=asked.topics
+            prompt, problem=_shown(slot.parents[0]), change=slot.hint, topics=asked.topics
         ),
         sampling=settings.sampling,
         seed=slot.seed,
@@ -165,11 +168,22 @@ async def _mutate(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Out
     )
     reading = await ask_until_read(asked.ask, request, form.read, tries=1)
     birth = _Birth(slot.operation, reading.answer.model, asked.prompts.version(prompt))
-    return [birth.of(with_cost(slot.child(), reading.answers), reading.value)]
+    question = _with_its_arguments(reading.value, slot.hint)
+    return [birth.of(with_cost(slot.child(), reading.answers), question)]
+
+
+def _with_its_arguments(question: Question | Unreadable, change: str) -> Question | Unreadable:
+    """`question`, unless its signature lacks an argument that the `change` brings in."""
+    if isinstance(question, Unreadable) or question.signature is None:
+        return question
+    lacking = sorted(set(new_arguments(change)) - set(question.signature.arguments))
+    if not lacking:
+        return question
+    return Unreadable("change_not_made", f"no argument {lacking[0]}: {question.signature.text}")
 
 
 async def _cross(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Outcome]:
-    texts = [str(parent["input"]) for parent in slot.parents]
+    texts = [_shown(parent) for parent in slot.parents]
     form = Form(slot.contract, asked.topics, ("idea",))
     prompt = "crossover" if slot.contract == "call" else "crossover_program"
     request = Request(
@@ -194,6 +208,11 @@ async def _cross(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Outc
         return [birth.of(spent, reading.value)]
     rows = [spent] + [slot.child()] * (len(reading.value) - 1)
     return [birth.of(row, its) for row, its in zip(rows, reading.value, strict=True)]
+
+
+def _shown(parent: Row) -> str:
+    """The question of `parent` with single quotes: a model forgets to escape others in JSON."""
+    return str(parent["input"]).replace('"', "'")
 
 
 def _offspring_schema(form: Form, count: int) -> dict[str, Any]:

@@ -1,13 +1,19 @@
 """What the operators draw on, so that a model is pushed somewhere instead of repeating itself.
 
-A mutation is told which aspect of the problem to change, one that its arguments have: a small model
-that shall change "neighbouring elements" of a year writes nonsense. A crossover is told which
-subject to use, and in which form it is given, which a small model leaves open. The lists are ours;
-a draw is seeded, so that a run repeats.
+A mutation is told a rule that fits the signature (`rules`), or which aspect of the problem to
+change, one that its arguments have: a small model that shall change "neighbouring elements" of a
+year writes nonsense. A crossover is told which subject to use, and in which form it is given, which
+a small model leaves open. The lists are ours; a draw is seeded, so that a run repeats.
 """
 
 import re
 from random import Random
+from typing import Literal
+
+from opencodeinstruct.tools.stages.rules import rules_for_arguments, rules_for_result
+
+Hints = Literal["rules", "aspects"]
+"""What a mutation is told: a rule to add, word for word, or an aspect to think of."""
 
 MUTATIONS = {
     "add-constraint": "add one new requirement of about ten words about {aspect}.",
@@ -25,6 +31,12 @@ MUTATIONS = {
     ),
 }
 """The five mutations of Evol-Instruct for code (WizardCoder, arXiv 2306.08568), in substance."""
+
+_RULED = {
+    "add-constraint": "add this rule: {rule}.",
+    "rare-requirement": "put this rare requirement in place of a common one: {rule}.",
+    "more-reasoning": "make it need two more steps. First, {first}. Then, {then}.",
+}
 
 TOPICS = (
     "strings",
@@ -124,6 +136,23 @@ def aspects_of(signature: str | None) -> tuple[str, ...]:
     arguments = (signature or "").partition("->")[0]
     found = [aspects for types, aspects in _BY_TYPE if types.search(arguments)]
     return tuple(dict.fromkeys(aspect for aspects in found for aspect in aspects)) or ASPECTS
+
+
+def change_of(operation: str, signature: str | None, hints: Hints, random: Random) -> str:
+    """What the mutation `operation` of a problem is to change, in words.
+
+    A program has no signature, and what is shown of wrong code or of speed is no rule: these are
+    told an aspect whatever the `hints`.
+    """
+    if hints == "rules" and operation in _RULED:
+        before, after = rules_for_arguments(signature), rules_for_result(signature)
+        steps = [rule for rule in before if "list with" not in rule]  # of many results what then?
+        if steps and after:
+            first = random.choice(steps).removesuffix(" before anything else")
+            return _RULED[operation].format(
+                first=first, then=random.choice(after), rule=random.choice((*before, *after))
+            )
+    return MUTATIONS[operation].format(aspect=random.choice(aspects_of(signature)))
 
 
 SUBJECTS = {
