@@ -21,6 +21,7 @@ from opencodeinstruct.tools.stages.evolve import EvolveSettings, deal
 from opencodeinstruct.tools.stages.fitness import FitnessSettings, RowStage, Trial, weigh
 from opencodeinstruct.tools.stages.judge import JudgeSettings, judge
 from opencodeinstruct.tools.stages.respond import RespondSettings, respond
+from opencodeinstruct.tools.stages.rules import rules_for_arguments, rules_for_result
 from opencodeinstruct.tools.stages.screen import Living
 from opencodeinstruct.tools.stages.selection import SelectionSettings, draw_parents
 from tests.asks import by
@@ -235,6 +236,39 @@ def test_a_question_from_a_seed_that_is_not_fit_is_kept_and_has_no_children() ->
     chosen["fitness"]["parents"] = False
     both = kept_rows(evolution(rows, breeding=breeding, **chosen).outcomes)[6:]
     assert any(unfit & set(child["parent_ids"]) for child in both)
+
+
+@pytest.mark.parametrize("by_", ["tests", "judge"])
+def test_a_mutation_of_an_untyped_seed_fits_what_its_tests_show(by_: str) -> None:
+    heads = {f"first_{n}": f"def first_{n}(value)" for n in range(4)}
+    rows = [parent(n, entry_point=name, signature=heads[name]) for n, name in enumerate(heads)]
+
+    async def test(row: Row) -> Outcome:
+        calls = [f"assert {row['entry_point']}([{n}, 7]) == [{n}]" for n in range(4)]
+        return Kept({**row, "unit_tests": json.dumps(calls)})
+
+    changes: list[str] = []
+
+    def ask(request: Request) -> str:
+        changes.append(request.messages[-1].content.rpartition("Change: ")[2])
+        return made(request)
+
+    breeding = bred(by(ask), *solving(), test, trying(4)[1])
+    made_ = evolution(
+        rows,
+        breeding=breeding,
+        fitness=by_,
+        children=20,
+        crossover_probability=0,
+        mutation_weights={"add-constraint": 1},
+    )
+    assert made_.outcomes[:4] == [Kept(row) for row in rows]  # with the heads that they came with
+    of_lists = (
+        *rules_for_arguments("def f(value: list[int])"),
+        *rules_for_result("def f(value: list[int]) -> list[int]"),
+    )
+    told = sum(change in {f"add this rule: {rule}." for rule in of_lists} for change in changes)
+    assert told == (len(changes) if by_ == "tests" else 0)
 
 
 def test_a_population_of_the_unfit_ends_and_one_that_cannot_be_weighed_waits() -> None:

@@ -173,6 +173,31 @@ def test_a_colony_s_newborns_are_seen_by_no_other_colony() -> None:
     assert not below.holds(content_id(NEW))
 
 
+WORDS = [f"word{number}" for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("why", "parents", "own", "elders", "found"),
+    [
+        ("less than the share of a long parent", 100, 39, 1, "shortened"),
+        ("the share", 100, 40, 1, "kept"),
+        ("a short parent", 60, 8, 1, "kept"),
+        ("just longer than short", 61, 24, 1, "shortened"),
+        ("crossover tells something else", 100, 8, 2, "kept"),
+    ],
+)
+def test_a_mutation_tells_what_its_parent_tells(
+    why: str, parents: int, own: int, elders: int, found: str
+) -> None:
+    long = [born(" ".join(WORDS[:parents]) + f" {n}" * (n > 0)).row for n in range(elders)]
+    text = " ".join(["write", "some", "thing", *(f"new{number}" for number in range(own - 3))])
+    living = Living()
+    living.add_all(long)
+    known = {row["id"]: row for row in long}
+    (outcome,) = screen([born(text, *long)], known, living, ScreenSettings())
+    assert reason(outcome) == found, why
+
+
 def test_new_words_are_those_that_say_something() -> None:
     assert new_words("Write `f` of the sorted lists.", ["Sort a list."]) == set()
     assert new_words("Skip negatives, twice `skipped`.", ["Sort."]) == {"skip", "negativ", "twice"}

@@ -76,10 +76,10 @@ async def evolve(
     weighed = await _weighed(rows, breeding, settings)
     population = _Population(
         [
-            one if isinstance(one, Deferred) else Kept(row)
+            one.outcome if isinstance(one.outcome, Deferred) else Kept(row)
             for row, one in zip(rows, weighed, strict=True)
         ],
-        [one.row for one in weighed if isinstance(one, Kept)],
+        [_as_parent(one) for one in weighed if isinstance(one.outcome, Kept)],
     )
     population.living.add_all(rows)
     done, why = 0, _stopped(population, 0, settings)
@@ -97,10 +97,10 @@ async def evolve(
 
 async def _weighed(
     rows: Sequence[Row], breeding: Breeding, settings: EvolveSettings
-) -> list[Outcome]:
+) -> list[Weighed]:
     """What becomes of each of `rows` when it is weighed as a newborn question is."""
     if not (settings.fitness.parents and settings.generations):
-        return [Kept(row) for row in rows]
+        return [Weighed(Kept(row)) for row in rows]
     weighed: list[Weighed] = []
     await in_order(
         one_by_one(rows),
@@ -108,7 +108,13 @@ async def _weighed(
         weighed.append,
         at_once=breeding.at_once,
     )
-    return [one.outcome for one in weighed]
+    return weighed
+
+
+def _as_parent(weighed: Weighed) -> Row:
+    """A question that children are made of: what is done with its arguments goes by their types."""
+    row = weighed.outcome.row
+    return {**row, "signature": weighed.signature} if weighed.signature else row
 
 
 def deal(

@@ -7,7 +7,7 @@ once.
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from opencodeinstruct.builder.schema import CRITERIA
 from opencodeinstruct.tools.outcome import Dropped, Kept, Outcome, Row
 from opencodeinstruct.tools.stages.asking import settle
+from opencodeinstruct.tools.text.shown_types import with_shown_types
 
 RowStage = Callable[[Row], Awaitable[Outcome]]
 
@@ -57,10 +58,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What became of a newborn question, and the tokens that finding out took."""
+    """What became of a newborn question, and the tokens that finding out took.
+
+    `signature` is its own, with the types that the tests show where it has none; None where there
+    were no tests.
+    """
 
     outcome: Outcome
     tokens: int = 0
+    signature: str | None = None
 
 
 def spent(row: Row) -> int:
@@ -84,7 +90,8 @@ async def weigh(row: Row, trial: Trial, settings: FitnessSettings) -> Weighed:
     elif isinstance(outcome, Kept) and settings.by == "tests":
         outcome = await _tested(row, outcome.row, trial, settings)
     if isinstance(outcome, Kept) and settings.by != "parse":
-        return await _judged(row, outcome.row, trial.judge, settings)
+        judged = await _judged(row, outcome.row, trial.judge, settings)
+        return replace(judged, signature=_shown_signature(outcome.row))
     tokens = spent(outcome.row) - spent(row)
     return Weighed(Kept(row) if isinstance(outcome, Kept) else outcome, tokens)
 
@@ -103,6 +110,15 @@ async def _tested(row: Row, solved: Row, trial: Trial, settings: FitnessSettings
     if float(own["pass_rate"] or 0.0) < settings.tests_passed:
         return Dropped(_charged(row, own), "fails_tests", _failures(own))
     return executed
+
+
+def _shown_signature(tried: Row) -> str | None:
+    """The signature of a row whose tests were run, if they were, with the types that these show."""
+    if not tried.get("test_verdicts"):
+        return None
+    tests = zip(json.loads(tried["unit_tests"]), tried["test_verdicts"], strict=True)
+    passed = [test for test, verdict in tests if verdict == "pass"]
+    return with_shown_types(tried.get("signature"), passed)
 
 
 def _fallen(row: Row, outcome: Dropped, reason: str) -> Dropped:

@@ -32,6 +32,10 @@ class ScreenSettings(BaseModel):
     parent_share: float = Field(default=0.85, gt=0, le=1)
     # words that say something and that no parent has; fewer and it only says the same otherwise
     new_words: int = Field(default=2, ge=0, le=100)
+    # a mutation with a smaller share of its parent's words has lost what that says; a short parent,
+    # of at most `short` words, can be told in few
+    least_of_parent: float = Field(default=0.4, ge=0, le=1)
+    short: int = Field(default=60, ge=0)
     # Jaccard similarity, over runs of three words, to any question alive
     alike: float = Field(default=0.6, gt=0, le=1)
     max_words: int = Field(default=400, ge=10)  # longer and a model has lost its thread
@@ -166,14 +170,37 @@ def _alone(
     if fault is not None:
         return Dropped(row, *fault)
     elders = [parents[name] for name in row["parent_ids"] if name in parents]
+    fault = _beside_elders(row, elders, settings)
+    if fault is not None:
+        return Dropped(row, *fault)
+    return child
+
+
+def _beside_elders(
+    row: Row, elders: Sequence[Row], settings: ScreenSettings
+) -> tuple[str, str] | None:
+    """The reason and the evidence where `row` repeats a parent, or lost what that said."""
     for elder in elders:
         share = shared_words(row["input"], elder["input"])
         if share > settings.parent_share:
-            return Dropped(row, "too_close_to_parent", f"{elder['id']}: {share:.2f} of its words")
+            return "too_close_to_parent", f"{elder['id']}: {share:.2f} of its words"
+    shortened = _shortened(row, elders, settings)
+    if shortened is not None:
+        return "shortened", shortened
     said = new_words(row["input"], [elder["input"] for elder in elders])
     if elders and len(said) < settings.new_words:
-        return Dropped(row, "paraphrases_parent", f"new words: {' '.join(sorted(said)) or 'none'}")
-    return child
+        return "paraphrases_parent", f"new words: {' '.join(sorted(said)) or 'none'}"
+    return None
+
+
+def _shortened(row: Row, elders: Sequence[Row], settings: ScreenSettings) -> str | None:
+    """How much a mutation leaves out of its one long parent, if it is too much."""
+    if len(elders) != 1:
+        return None
+    own, parents = (len(problem_of(one["input"]).split()) for one in (row, elders[0]))
+    if parents <= settings.short or own >= settings.least_of_parent * parents:
+        return None
+    return f"{own} words for the {parents} of {elders[0]['id']}"
 
 
 def _badly_put(problem: str, head: str | None) -> tuple[str, str] | None:
