@@ -10,6 +10,7 @@ from tests.hostile.attack import (
     PASS,
     SECRET,
     SEEN,
+    TIMEOUT,
     WRONG,
     Attack,
     attack,
@@ -19,6 +20,18 @@ NATIVE = "import ctypes\nlibc = ctypes.CDLL(None)\n"
 
 ATTACKS = [
     attack("sys.exit while it loads", "import sys\nsys.exit(0)", CLAIM, CLAIM, verdict=ERROR),
+    attack(
+        "the signal by which an endless program ends itself",
+        "import os\ndef add(a, b): os.kill(os.getpid(), 24)\n",
+        verdict=TIMEOUT,
+    ),
+    Attack(
+        "the signal to see whether it will end, of its own",
+        "import os\ndef add(a, b):\n    while a > 1:\n        os.kill(os.getpid(), 23)\n"
+        "        a -= 1\n        b += 1\n    return a + b\n",
+        ("assert add(99, 1) == 100", "assert add(2, 3) == 6"),
+        (PASS, FAIL),
+    ),
     attack("os._exit while it loads", "import os\nos._exit(0)", CLAIM, CLAIM, verdict=CRASH),
     Attack(
         "os._exit when called costs that test only",

@@ -98,6 +98,8 @@ def epitaph(stretch: Stretch) -> TestVerdict:
         return TestVerdict("timeout", "it took longer than it may")
     if stretch.cause == SPENT:
         return TestVerdict("timeout", "the whole program took longer than it may")
+    if (stretch.cause, stretch.status) == (KILLED, signal.SIGXCPU):
+        return TestVerdict("timeout", "it never ends: a loop comes back to a state that it had")
     if stretch.cause == KILLED:
         name = signal.strsignal(stretch.status) or "unknown"
         return TestVerdict("crash", f"killed by signal {stretch.status} ({name})")

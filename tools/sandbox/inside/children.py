@@ -10,6 +10,7 @@ import time
 
 from opencodeinstruct.tools.sandbox.inside import candidate, standing, tester, together
 from opencodeinstruct.tools.sandbox.inside.enclosure import TMP, Enclosure, fork
+from opencodeinstruct.tools.sandbox.inside.endless import LOOK
 from opencodeinstruct.tools.sandbox.inside.records import KILLED, LEFT, MUTE, NONSENSE, Order
 from opencodeinstruct.tools.sandbox.inside.standing import Standing
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
@@ -50,8 +51,11 @@ class Child:
     `watched` is the descriptor that can be read when it has ended, or has something to say.
     """
 
-    def __init__(self, order: Order, files: list[int], first: int, means: Means) -> None:
+    def __init__(
+        self, order: Order, files: list[int], first: int, means: Means, first_look: float
+    ) -> None:
         self.order, self.files, self.first, self.means = order, files, first, means
+        self.first_look = first_look
         self.pid = self.peer = 0
         self.ends: dict[int, int] = {}
         self.broken = False
@@ -139,6 +143,7 @@ class Child:
     def begin(self) -> None:
         """Start the clocks of a step."""
         self.wall_from, self.cpu_from = time.monotonic(), self.cpu()
+        self.look_at = self.first_look
 
     def look(self) -> None:
         """Start them anew where a step was done since."""
@@ -161,6 +166,15 @@ class Child:
         """Seconds that must pass before this step can have used up its time."""
         wall = self.order.wall - (time.monotonic() - self.wall_from)
         return min(wall, self.order.cpu - (self.cpu() - self.cpu_from))
+
+    def wonder(self) -> float:
+        """Have it see whether it will ever end, where it is time; seconds until it is again."""
+        used = self.cpu() - self.cpu_from
+        if used >= 0.9 * self.look_at:
+            self.look_at = 4 * max(used, self.look_at)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.peer or self.pid, LOOK)
+        return max(self.look_at - used, SETTLE_SECONDS)
 
     def reap(self, pid: int, *, wait: bool) -> None:
         """Collect a process if it has ended, or with `wait` as soon as it has."""

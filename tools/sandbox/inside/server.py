@@ -23,11 +23,13 @@ import warnings
 from opencodeinstruct.tools.sandbox.inside import seeding
 from opencodeinstruct.tools.sandbox.inside.children import Child, Means
 from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure
+from opencodeinstruct.tools.sandbox.inside.endless import NEVER, listen
 from opencodeinstruct.tools.sandbox.inside.footing import Footing
 from opencodeinstruct.tools.sandbox.inside.records import (
     ENDED,
     FORGER,
     HELLO,
+    KILLED,
     LATE,
     SPENT,
     Order,
@@ -47,6 +49,8 @@ PRELOADED = (
 )
 MOST_CHILDREN = 1000  # of one program, one after the other
 LOOK_SECONDS = 0.25  # how often it looks whether a silent child has used up its time
+# of CPU, when a child is first to see whether it will ever end; and after another that would not
+LOOK_FIRST, LOOK_AGAIN = 0.05, 0.02
 
 
 class Sample:
@@ -56,6 +60,7 @@ class Sample:
         self.order, self.files, self.control, self.means = order, files, control, means
         self.stretches: list[Stretch] = []
         self.cpu, self.since = 0.0, time.monotonic()
+        self.first_look = LOOK_FIRST
 
     def run(self) -> Report:
         """Go on until each test has its verdict, or nothing more can be had."""
@@ -68,12 +73,14 @@ class Sample:
             if len(self.stretches) == MOST_CHILDREN:
                 part.cause = SPENT
                 break
+            if (part.cause, part.status) == (KILLED, NEVER):
+                self.first_look = LOOK_AGAIN  # its other tests are likely to be of the same kind
             done = part.upto if part.cause == ENDED else part.upto + 1
         return Report(self.stretches, self.cpu)
 
     def attempt(self, first: int) -> Stretch:
         """One attempt, from the test `first` on, as far as it comes."""
-        child = Child(self.order, self.files, first, self.means)
+        child = Child(self.order, self.files, first, self.means, self.first_look)
         cause = self.watch(child)
         steps = self.means.steps.count()
         upto = min(first + max(0, steps - 1), self.order.tests)
@@ -97,7 +104,7 @@ class Sample:
         Most end before the first look at their clocks.
         """
         most = max(0.0, self.order.total_cpu - self.cpu)
-        patience = min(self.order.cpu, self.order.wall, LOOK_SECONDS, most)
+        patience = min(self.order.cpu, self.order.wall, self.first_look, most)
         while True:
             ready, _, _ = select.select([child.watched, self.control], [], [], patience)
             if self.control in ready:  # nothing is sent meanwhile: the supervisor is gone
@@ -110,7 +117,7 @@ class Sample:
                 return LATE
             if self.spent(child):
                 return SPENT
-            patience = min(left, LOOK_SECONDS)
+            patience = min(left, LOOK_SECONDS, child.wonder())
 
     def spent(self, child: Child) -> bool:
         """Whether the whole program has used up its time."""
@@ -142,6 +149,7 @@ def main(footing: Footing, *, cpu: int | None) -> None:
     preload()
     gc.collect()  # first, as it makes gaps
     footing.firm()
+    listen()
     means = Means(Enclosure(), Steps())
     control = socket.socket(fileno=os.dup(0))
     control.send(HELLO)

@@ -10,6 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from opencodeinstruct.tools.sandbox.inside.endless import know
 from opencodeinstruct.tools.sandbox.inside.findings import (
     NOTHING_ASSERTED,
     SOLUTION,
@@ -62,6 +63,7 @@ def run(code: bytes, tests: bytes, first: int, verdicts: int, *, steps: Steps) -
     write, leave, add = os.write, os._exit, steps.add
     nonce, asked, _ = unpacked_tests(tests)
     namespace: dict[str, Any] = {}
+    know(code)
     try:
         namespace = load(code.decode("utf-8", "surrogatepass")).__dict__
         record = Record(LOADED)
