@@ -108,6 +108,15 @@ def test_what_is_told_repeats_and_varies(operation: str, hints: Hints) -> None:
     assert all(change.endswith(".") and "{" not in change for change in changes)
 
 
+@pytest.mark.parametrize("signature", ["def f(x) -> str", "def f(x: str)"])
+def test_what_is_known_of_one_end_is_enough(signature: str) -> None:
+    rules = {*rules_for_arguments(signature), *rules_for_result(signature)}
+    for operation in ("add-constraint", "rare-requirement", "more-reasoning"):
+        for seed in range(50):
+            change = change_of(operation, signature, "rules", Random(seed))
+            assert any(change.endswith(f": {rule}.") for rule in rules)
+
+
 def test_two_steps_are_a_rule_of_an_argument_and_one_of_the_result() -> None:
     for seed in range(200):
         change = change_of("more-reasoning", EVERY_ARGUMENT + " -> str", "rules", Random(seed))

@@ -35,8 +35,9 @@ MUTATIONS = {
 _RULED = {
     "add-constraint": "add this rule: {rule}.",
     "rare-requirement": "put this rare requirement in place of a common one: {rule}.",
-    "more-reasoning": "make it need two more steps. First, {first}. Then, {then}.",
+    "more-reasoning": "make it need one more step: {rule}.",
 }
+_TWO_STEPS = "make it need two more steps. First, {first}. Then, {then}."
 
 TOPICS = (
     "strings",
@@ -144,14 +145,13 @@ def change_of(operation: str, signature: str | None, hints: Hints, random: Rando
     A program has no signature, and what is shown of wrong code or of speed is no rule: these are
     told an aspect whatever the `hints`.
     """
-    if hints == "rules" and operation in _RULED:
-        before, after = rules_for_arguments(signature), rules_for_result(signature)
+    before, after = rules_for_arguments(signature), rules_for_result(signature)
+    if hints == "rules" and operation in _RULED and (before or after):
         steps = [rule for rule in before if "list with" not in rule]  # of many results what then?
-        if steps and after:
+        if operation == "more-reasoning" and steps and after:
             first = random.choice(steps).removesuffix(" before anything else")
-            return _RULED[operation].format(
-                first=first, then=random.choice(after), rule=random.choice((*before, *after))
-            )
+            return _TWO_STEPS.format(first=first, then=random.choice(after))
+        return _RULED[operation].format(rule=random.choice((*before, *after)))
     return MUTATIONS[operation].format(aspect=random.choice(aspects_of(signature)))
 
 
