@@ -57,7 +57,8 @@ def problem(random: random.Random, *more: str) -> dict[str, str]:
         "idea": story,
         "difference": story,
         "signature": f"def {name}({', '.join(('value: int', *more))}) -> int",
-        "problem": f"{story}. Write `{name}` of a `value`." + "".join(f" And `{m}`." for m in more),
+        "problem": f"{story}. Write `{name}` of a `value`."
+        + "".join(f" And `{m}`, with `{m}`." for m in more),
     }
 
 

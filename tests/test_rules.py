@@ -132,7 +132,7 @@ def _child_of(request: Request, *, keeps: bool) -> str:
     more = new_arguments(change) if keeps else ()
     names = ("numbers", *more)
     words = " ".join(f"word{Random(change + str(n)).getrandbits(30)}" for n in range(12))
-    said = ", ".join(f"`{name}`" for name in names)
+    said = ", ".join(f"`{name}`, with `{name}`" for name in names)
     head = ", ".join(names)
     return json.dumps(
         {

@@ -5,6 +5,8 @@ five operations of Evol-Instruct on one parent. A draw depends on the seed and i
 """
 
 import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -23,7 +25,13 @@ from opencodeinstruct.tools.stages.asking import (
     with_cost,
 )
 from opencodeinstruct.tools.stages.ideas import MUTATIONS, Hints, change_of, subject_of
-from opencodeinstruct.tools.stages.question import Contract, Form, Question, with_question
+from opencodeinstruct.tools.stages.question import (
+    Contract,
+    Form,
+    Question,
+    problem_of,
+    with_question,
+)
 from opencodeinstruct.tools.stages.rules import new_arguments
 from opencodeinstruct.tools.stages.selection import SelectionSettings, draw_parents
 from opencodeinstruct.tools.text.json_answer import object_in
@@ -173,13 +181,17 @@ async def _mutate(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Out
 
 
 def _with_its_arguments(question: Question | Unreadable, change: str) -> Question | Unreadable:
-    """`question`, unless its signature lacks an argument that the `change` brings in."""
+    """`question`, unless it says too little of an argument that the `change` brings in.
+
+    It has to be in the signature, and in the text twice: that there is one, and what it is for.
+    """
     if isinstance(question, Unreadable) or question.signature is None:
         return question
-    lacking = sorted(set(new_arguments(change)) - set(question.signature.arguments))
-    if not lacking:
-        return question
-    return Unreadable("change_not_made", f"no argument {lacking[0]}: {question.signature.text}")
+    said = Counter(re.findall(r"\w+", problem_of(question.text)))
+    for name in new_arguments(change):
+        if name not in question.signature.arguments or said[name] < 2:
+            return Unreadable("change_not_made", f"`{name}`: {question.text[:EVIDENCE]}")
+    return question
 
 
 async def _cross(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Outcome]:
