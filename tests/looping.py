@@ -76,7 +76,7 @@ def run_watched(code: str, *, after: int, patch: pytest.MonkeyPatch) -> Run:
     patch.setattr(endless, "never", watcher.found)
     namespace: dict[str, Any] = {"__name__": "solution"}
     exec(compile(text, SOLUTION, "exec", dont_inherit=True), namespace)
-    endless.know(text.encode())
+    endless.know(text)
     sys.settrace(watcher.trace)
     try:
         watcher.run.result = namespace["f"]()

@@ -81,7 +81,6 @@ class Terminal:
     _task: TaskID | None = None
     _fetch: TaskID | None = None
     _fetching: str = ""
-    _said: str = ""
     _said_at: float = 0.0
     _tally: dict[str, int] = field(default_factory=dict)
 
@@ -142,11 +141,11 @@ class Terminal:
 
     def _say(self, what: str) -> None:
         """A line for what is fetched or started; of its words after a colon new ones seldom."""
-        kind, now = what.partition(":")[0], self.meter.clock()
-        is_due = now - self._said_at >= _SELDOM and ":" in what and what != self._said
-        if kind != self._fetching or is_due:
+        kind, before = (text.partition(":")[0] for text in (what, self._fetching))
+        now = self.meter.clock()
+        if kind != before or (what != self._fetching and now - self._said_at >= _SELDOM):
             self.console.print(f"{escape(what)} …", highlight=False)
-            self._fetching, self._said, self._said_at = kind, what, now
+            self._fetching, self._said_at = what, now
 
     def _advance(self, rows: int) -> None:
         if self._progress is None or self._task is None:

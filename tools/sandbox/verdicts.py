@@ -5,6 +5,7 @@ import signal
 
 from opencodeinstruct.tools.ports import TestVerdict
 from opencodeinstruct.tools.sandbox.fork_server import Told
+from opencodeinstruct.tools.sandbox.inside.endless import NEVER
 from opencodeinstruct.tools.sandbox.inside.records import (
     ENDED,
     FORGER,
@@ -98,7 +99,7 @@ def epitaph(stretch: Stretch) -> TestVerdict:
         return TestVerdict("timeout", "it took longer than it may")
     if stretch.cause == SPENT:
         return TestVerdict("timeout", "the whole program took longer than it may")
-    if (stretch.cause, stretch.status) == (KILLED, signal.SIGXCPU):
+    if (stretch.cause, stretch.status) == (KILLED, NEVER):
         return TestVerdict("timeout", "it never ends: a loop comes back to a state that it had")
     if stretch.cause == KILLED:
         name = signal.strsignal(stretch.status) or "unknown"

@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from opencodeinstruct.tools.text.python_code import parse_python
+from opencodeinstruct.tools.text.python_code import function_head
 
 ON_ARGUMENTS = {
     "list": (
@@ -157,7 +157,7 @@ def rules_for_arguments(signature: str | None) -> tuple[str, ...]:
     >>> rules_for_arguments("def area(side: float) -> float")[0]
     '`side` is replaced by its absolute value before anything else'
     """
-    head = _head(signature)
+    head = function_head(signature or "")
     if head is None:
         return ()
     return tuple(
@@ -170,7 +170,7 @@ def rules_for_arguments(signature: str | None) -> tuple[str, ...]:
 
 def rules_for_result(signature: str | None) -> tuple[str, ...]:
     """The rules for the result of `signature`, by its type."""
-    head = _head(signature)
+    head = function_head(signature or "")
     if head is None:
         return ()
     kinds = _kinds(head.returns)
@@ -191,12 +191,6 @@ def _free(rules: Iterable[str], head: ast.FunctionDef) -> list[str]:
     """Those of `rules` that bring in no argument which `head` has already."""
     taken = {argument.arg for argument in head.args.args}
     return [rule for rule in rules if not taken & set(new_arguments(rule))]
-
-
-def _head(signature: str | None) -> ast.FunctionDef | None:
-    tree = parse_python(f"{signature}: ...") if signature else None
-    head = tree.body[0] if tree is not None and tree.body else None
-    return head if isinstance(head, ast.FunctionDef) else None
 
 
 def _kinds(annotation: ast.expr | None) -> Iterator[str]:

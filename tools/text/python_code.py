@@ -60,7 +60,7 @@ def parse_signature(text: str) -> Signature | None:
 
     Not usable: no function head, more than one, no argument, or the name of a builtin.
     """
-    function = _function_head(text)
+    function = function_head(text)
     if function is None:
         return None
     arguments = tuple(argument.arg for argument in _arguments(function))
@@ -79,7 +79,8 @@ def renamed(signature: Signature, name: str) -> Signature | None:
     return parse_signature(head) if name.isidentifier() else None
 
 
-def _function_head(text: str) -> ast.FunctionDef | None:
+def function_head(text: str) -> ast.FunctionDef | None:
+    """The one function that `text` is the head of, with or without its body, or None."""
     head = re.sub(r"\A(?:python\s)?\s*", "", text.strip().strip("`"))
     if head and not head.startswith(("def ", "async ", "@")):
         head = f"def {head}"

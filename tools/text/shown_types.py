@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 
 from opencodeinstruct.tools.text.python_code import (
+    function_head,
     parse_python,
     parse_signature,
     unparsed,
@@ -25,9 +26,8 @@ def with_shown_types(signature: str | None, tests: Sequence[str]) -> str | None:
     >>> with_shown_types("def prime(number)", ["assert prime(1) == 2", "assert prime(6) == 13"])
     'def prime(number: int) -> int'
     """
-    tree = parse_python(f"{signature}: ...") if signature else None
-    head = tree.body[0] if tree is not None and tree.body else None
-    if not isinstance(head, ast.FunctionDef):
+    head = function_head(signature or "")
+    if head is None:
         return signature
     calls = [call for test in tests for call in _calls(test, head.name)]
     for place, argument in enumerate(head.args.args):
@@ -56,8 +56,7 @@ def _calls(test: str, name: str) -> Iterable[tuple[list[ast.expr], ast.expr]]:
 
 def _annotation(values: Iterable[ast.expr]) -> ast.expr | None:
     """The type that all `values` have, as an annotation."""
-    found = [kind for value in values for kind in (_kind(value),) if kind != "None"]
-    kind = reduce(_both, found) if found else ""
+    kind = _common(kind for kind in map(_kind, values) if kind != "None")
     return ast.parse(kind, mode="eval").body if kind else None
 
 

@@ -24,7 +24,6 @@ from opencodeinstruct.tools.sandbox.inside.codec import (
     Unreadable,
     Unwritable,
 )
-from opencodeinstruct.tools.sandbox.inside.endless import know
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 from opencodeinstruct.tools.sandbox.inside.together import load
 from opencodeinstruct.tools.sandbox.inside.values import (
@@ -119,7 +118,6 @@ class Candidate:
 
     def loaded(self) -> list[Any]:
         """Load the solution; what is to be said of that."""
-        know(self.code)
         try:
             self.module = load(self.code.decode("utf-8", "surrogatepass"))
         except BaseException as error:  # noqa: BLE001 - whatever the code raises is its verdict

@@ -40,10 +40,10 @@ MOST_GROWTH = 8  # characters by which a text grows in one turn
 ROOM = 100  # calls that must still be possible
 Trace = Any  # a trace function returns itself
 
-code_of_solution = b""
+code_of_solution = ""
 
 
-def know(code: bytes) -> None:
+def know(code: str) -> None:
     """This is the solution's code."""
     global code_of_solution
     code_of_solution = code
@@ -110,7 +110,7 @@ class State:
         values: list[Any] = [self.frame.f_lasti]
         for name in sorted(reached.names - self.growing(here)):
             values.append((name, here[name]) if name in here else name)
-        values += [reached.spaces[space].get(name) for space, name in sorted(reached.held)]
+        values += [reached.held[held].get(held[1]) for held in sorted(reached.held)]
         values += [reached.cells[cell].cell_contents for cell in sorted(reached.cells)]
         plain(values)
         found = marshal.dumps(values)

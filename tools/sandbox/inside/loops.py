@@ -45,15 +45,14 @@ class Unclear(Exception):
 class Reached:
     """What the names of a loop refer to.
 
-    `names` are those of the frame, `held` pairs of a namespace and a name in it, whose values
-    decide.
+    `names` are those of the frame; `held` are names with the namespace that each is in, by its id,
+    and `cells` those of functions around, whose values decide as well.
     """
 
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self.names: set[str] = set()
-        self.held: set[tuple[int, str]] = set()
-        self.spaces: dict[int, dict[str, Any]] = {}
+        self.held: dict[tuple[int, str], dict[str, Any]] = {}
         self.cells: dict[int, Any] = {}
         self.functions: set[FunctionType] = set()
 
@@ -78,8 +77,7 @@ class Reached:
         if isinstance(value, FunctionType) and called:
             self.call(value)
         elif not is_mathematical(value):
-            self.spaces[id(space)] = space
-            self.held.add((id(space), name))
+            self.held[id(space), name] = space
 
     def call(self, function: FunctionType) -> None:
         """Follow what a function of the solution does when it is called."""
@@ -102,7 +100,6 @@ class Reached:
         mine = Reached(self.tree)
         mine.functions = self.functions
         mine.take(definition.body, code, function.__globals__)  # its own names are new each time
-        self.spaces |= mine.spaces
         self.cells |= mine.cells
         self.held |= mine.held
 

@@ -30,6 +30,7 @@ from opencodeinstruct.tools.sandbox.inside.steps import Steps
 
 def load(code: str) -> ModuleType:
     """The module `solution` of `code`; raises what the code raises."""
+    know(code)
     module = ModuleType("solution")
     module.__file__ = SOLUTION
     sys.modules["solution"] = module
@@ -63,7 +64,6 @@ def run(code: bytes, tests: bytes, first: int, verdicts: int, *, steps: Steps) -
     write, leave, add = os.write, os._exit, steps.add
     nonce, asked, _ = unpacked_tests(tests)
     namespace: dict[str, Any] = {}
-    know(code)
     try:
         namespace = load(code.decode("utf-8", "surrogatepass")).__dict__
         record = Record(LOADED)
