@@ -1,19 +1,20 @@
-"""Programs with loops, run in this process while they are watched as they are in the sandbox."""
+"""Programs with loops, watched as they are in the sandbox, in a process with no other thread."""
 
 import random
 import signal
 import sys
 import textwrap
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from types import FrameType
 from typing import Any
-
-import pytest
 
 from opencodeinstruct.tools.sandbox.inside import endless
 from opencodeinstruct.tools.sandbox.inside.findings import SOLUTION
 
 LONG = 3.0  # seconds, after which a program is ended that was not found to be endless
+LOST = 120.0  # seconds, after which a process is given up
 
 
 class Stopped(BaseException):
@@ -42,13 +43,14 @@ class Watcher:
         if self.lines < self.after or event != "line":
             return self.trace
         sys.settrace(None)
-        return None if endless.is_disturbed() else self.begin(frame)
+        disturbed = endless.is_disturbed()
+        end_after(LONG)
+        return None if disturbed else self.begin(frame)
 
     def begin(self, frame: FrameType) -> Any:
         """Watch from here on, for as long as it takes."""
         watch = endless.Watch(frame)
         watch.until = float("inf")
-        end_after(LONG)
         if not watch.loops:
             return None
         watch.begin()
@@ -70,10 +72,22 @@ def end_after(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds and 0.05)
 
 
-def run_watched(code: str, *, after: int, patch: pytest.MonkeyPatch) -> Run:
-    """Call `f()` of `code`, watched from that line on."""
+class Apart:
+    """A process for the programs: here, threads and alarms of other tests may be there."""
+
+    def __init__(self) -> None:
+        self.pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+    def run(self, code: str, *, after: int) -> Run:
+        """Call `f()` of `code`, watched from that line on."""
+        return self.pool.submit(run_watched, code, after).result(LOST)
+
+
+def run_watched(code: str, after: int) -> Run:
+    """See `Apart.run`; this is its process."""
+    assert not endless.is_disturbed()
     watcher, text = Watcher(after), textwrap.dedent(code)
-    patch.setattr(endless, "never", watcher.found)
+    endless.never = watcher.found
     namespace: dict[str, Any] = {"__name__": "solution"}
     exec(compile(text, SOLUTION, "exec", dont_inherit=True), namespace)
     endless.know(text)

@@ -2,11 +2,12 @@
 
 import signal
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from opencodeinstruct.tools.ports import Limits
-from tests.looping import Invented, run_watched
+from tests.looping import Apart, Invented
 from tests.programs import opened
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
@@ -604,34 +605,39 @@ ENDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Apart]:
+    apart = Apart()
+    with apart.pool:
+        yield apart
+
+
 @pytest.mark.parametrize("why", ENDLESS)
-def test_a_loop_that_never_ends_is_known(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = run_watched(ENDLESS[why], after=60, patch=monkeypatch)
+def test_a_loop_that_never_ends_is_known(why: str, apart: Apart) -> None:
+    run = apart.run(ENDLESS[why], after=60)
     assert run.endless
 
 
 @pytest.mark.parametrize("after", [4, 7, 50, 131])
 @pytest.mark.parametrize("why", ENDS)
-def test_a_loop_that_ends_is_never_taken_for_another(
-    why: str, after: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = run_watched(ENDS[why], after=after, patch=monkeypatch)
+def test_a_loop_that_ends_is_never_taken_for_another(why: str, after: int, apart: Apart) -> None:
+    run = apart.run(ENDS[why], after=after)
     assert (run.endless, run.result) == (False, "end")
 
 
 def test_of_programs_by_chance_none_is_misjudged_and_most_endless_ones_are_known(
-    monkeypatch: pytest.MonkeyPatch,
+    apart: Apart,
 ) -> None:
     known = endless = 0
     for seed in range(120):
         program = Invented(seed)
         if program.ends():
             for after in (5, 12):
-                run = run_watched(program.code(counted=False), after=after, patch=monkeypatch)
+                run = apart.run(program.code(counted=False), after=after)
                 assert not run.endless, program.code(counted=False)
         else:
             endless += 1
-            run = run_watched(program.code(counted=False), after=400, patch=monkeypatch)
+            run = apart.run(program.code(counted=False), after=400)
             known += run.endless
     assert 50 < endless < 110
     assert known > 0.85 * endless  # not those that begin with a loop
