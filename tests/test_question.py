@@ -86,6 +86,16 @@ def test_a_question_ends_with_its_signature_once(why: str, answer: str) -> None:
         ),
         ("part of a name", said(signature="def are(side)", problem="`area`"), "function_not_named"),
         (
+            "an argument of another type",
+            said(signature="def area(side: float)", problem="Write `area` of a string `side`."),
+            "argument_differs",
+        ),
+        (
+            "a result of another type",
+            said(signature="def area(side) -> float", problem="`area` returns a list."),
+            "result_differs",
+        ),
+        (
             "an argument nobody speaks of",
             said(
                 signature="def area(side: float, low: int, unit: str)",

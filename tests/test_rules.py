@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from opencodeinstruct.tools.outcome import Dropped
 from opencodeinstruct.tools.ports import Request
-from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, Hints, change_of
+from opencodeinstruct.tools.stages.ideas import ASPECTS, MUTATIONS, Hints, change_of, rules_in
 from opencodeinstruct.tools.stages.rules import (
     ON_ARGUMENTS,
     ON_RESULTS,
+    is_forgotten,
     new_arguments,
     rules_for_arguments,
     rules_for_result,
@@ -126,31 +126,33 @@ def test_two_steps_are_a_rule_of_an_argument_and_one_of_the_result() -> None:
         assert "before anything else" not in first
 
 
-def _child_of(request: Request, *, keeps: bool) -> str:
-    """A child whose signature has what its change brings in, or has not."""
-    change = request.messages[-1].content.rpartition("Change:")[2]
-    more = new_arguments(change) if keeps else ()
-    names = ("numbers", *more)
+def _child_of(request: Request, *, brings: bool, tells: bool) -> str:
+    """A child that has what its change brings in, or has not; that tells the rule, or does not."""
+    change = request.messages[-1].content.rpartition("Change:")[2].strip()
+    names = ("numbers", *(new_arguments(change) if brings else ()))
     words = " ".join(f"word{Random(change + str(n)).getrandbits(30)}" for n in range(12))
     said = ", ".join(f"`{name}`, with `{name}`" for name in names)
-    head = ", ".join(names)
+    told = "; ".join(rules_in(change)) if tells else ""
     return json.dumps(
         {
             "difference": "-",
-            "signature": f"def made({head})",
-            "problem": f"{words}. Write `made` of {said}.",
+            "signature": f"def made({', '.join(names)})",
+            "problem": f"{words}. Write `made` of {said}. {told}.",
         }
     )
 
 
-@pytest.mark.parametrize("keeps", [True, False])
-def test_a_child_without_the_argument_that_its_change_brings_in_is_dropped(keeps: bool) -> None:
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize("brings", [True, False])
+def test_a_child_without_the_rule_or_the_argument_of_its_change_is_dropped(
+    brings: bool, tells: bool
+) -> None:
     elder = parent(1, signature="def first_1(value: list[int]) -> list[int]")
     changes: list[str] = []
 
     def ask(request: Request) -> str:
-        changes.append(request.messages[-1].content.rpartition("Change:")[2])
-        return _child_of(request, keeps=keeps)
+        changes.append(request.messages[-1].content.rpartition("Change:")[2].strip())
+        return _child_of(request, brings=brings, tells=tells)
 
     weights = {"add-constraint": 1.0, "more-reasoning": 1.0}
     outcomes = evolved(
@@ -162,13 +164,47 @@ def test_a_child_without_the_argument_that_its_change_brings_in_is_dropped(keeps
         mutation_weights=weights,
         screen={"alike": 1},
     )[1:]
-    bring = [bool(new_arguments(change)) for change in changes]
-    assert 0 < sum(bring) < len(bring)
-    dropped = sum(
-        isinstance(outcome, Dropped) and outcome.reason == "change_not_made" for outcome in outcomes
-    )
-    assert dropped == (0 if keeps else sum(bring))
-    assert keeps == (reasons(outcomes)["change_not_made"] == 0)
+    bring = sum(bool(new_arguments(change)) for change in changes)
+    tell = sum(len(rules_in(change)) > 0 for change in changes)
+    assert 0 < bring < tell == len(changes)
+    dropped = reasons(outcomes)["change_not_made"]
+    if tells:
+        assert dropped == (0 if brings else bring)
+    else:
+        assert max(bring if not brings else 0, 12) < dropped  # a rule of one long word may pass
+
+
+@pytest.mark.parametrize(
+    ("why", "rule", "child", "forgotten"),
+    [
+        ("word for word", "the result is in reverse order", "It is in reverse order.", False),
+        ("another form", "the result is in reverse order", "The list is reversed.", False),
+        ("nothing of it", "the result is in reverse order", "Write `g` of a list.", True),
+        ("of its names alone", "`reverse` is put in lower case before anything else",
+         "Write `g` of `reverse`.", True),
+        ("of common words alone", "negative numbers in `x` are left out before anything else",
+         "Only what is left is used.", True),
+        ("the parent has said it", "the result is sorted by length", "Write `g`.", False),
+        ("one word says too little", "the result is rounded down", "Write `g`.", False),
+    ],
+)  # fmt: skip
+def test_a_rule_is_forgotten_when_none_of_its_words_is_in_the_child(
+    why: str, rule: str, child: str, forgotten: bool
+) -> None:
+    parent = "Write `f`, which returns the words sorted by their length, rounded."
+    assert is_forgotten(rule, parent, child) == forgotten, why
+
+
+@pytest.mark.parametrize("operation", ["add-constraint", "rare-requirement", "more-reasoning"])
+def test_the_rules_of_a_change_are_read_from_it(operation: str) -> None:
+    signature = EVERY_ARGUMENT + " -> str"
+    before, after = rules_for_arguments(signature), rules_for_result(signature)
+    for seed in range(100):
+        change = change_of(operation, signature, "rules", Random(seed))
+        told = rules_in(change)
+        assert len(told) == (2 if operation == "more-reasoning" else 1)
+        assert all(any(rule.startswith(one) for rule in (*before, *after)) for one in told)
+        assert rules_in(change_of(operation, signature, "aspects", Random(seed))) == ()
 
 
 def test_a_parent_s_double_quotes_are_shown_as_single_ones_and_it_keeps_its_own() -> None:

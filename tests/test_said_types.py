@@ -1,9 +1,13 @@
-"""A problem and its signature agree on what comes back."""
+"""A problem and its signature agree on what is given and what comes back."""
 
 import pytest
 
 from opencodeinstruct.tools.text.python_code import parse_signature
-from opencodeinstruct.tools.text.said_types import empty_of_nothing, result_differs
+from opencodeinstruct.tools.text.said_types import (
+    argument_differs,
+    empty_of_nothing,
+    result_differs,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +79,33 @@ def test_what_is_empty_is_something_that_comes_in(
     signature = parse_signature(f"def {head}")
     assert signature is not None
     assert empty_of_nothing(problem, signature) == found, why
+
+
+@pytest.mark.parametrize(
+    ("why", "problem", "head", "found"),
+    [
+        ("as it says", "It takes a string `x`.", "f(x: str)", None),
+        ("another", "It takes a string `x`.", "f(x: list[str])", "a string `x`"),
+        ("with words between", "It takes a non-empty string `x`.", "f(x: int)",
+         "a non-empty string `x`"),
+        ("both are said", "A string `x` that holds an integer.", "f(x: int)", None),
+        ("both, elsewhere", "A string `x`. It returns an integer.", "f(x: int)", "A string `x`"),
+        ("of another", "It takes a string `y`.", "f(x: int)", None),
+        ("the second", "It takes a list `x` and a set `y`.", "f(x: list, y: dict)", "a set `y`"),
+        ("many of them", "It takes a list of strings `x`.", "f(x: list[str])", None),
+        ("a pair", "It takes a pair `x`.", "f(x: list[int])", None),
+        ("a number", "It takes an integer `x`.", "f(x: float)", None),
+        ("one of two", "It takes a string `x`.", "f(x: str | None)", None),
+        ("none of two", "It takes a list `x`.", "f(x: str | None)", "a list `x`"),
+        ("no annotation", "It takes a string `x`.", "f(x)", None),
+        ("no plain type", "It takes a list `x`.", "f(x: Iterable[int])", None),
+        ("no quotes", "It takes a string x.", "f(x: int)", None),
+        ("by name only", "It takes an integer `x`.", "f(*, x: str)", "an integer `x`"),
+    ],
+)  # fmt: skip
+def test_an_argument_is_what_is_said_of_it(
+    why: str, problem: str, head: str, found: str | None
+) -> None:
+    signature = parse_signature(f"def {head}")
+    assert signature is not None
+    assert argument_differs(problem, signature) == found, why

@@ -24,7 +24,7 @@ from opencodeinstruct.tools.stages.asking import (
     settle,
     with_cost,
 )
-from opencodeinstruct.tools.stages.ideas import MUTATIONS, Hints, change_of, subject_of
+from opencodeinstruct.tools.stages.ideas import MUTATIONS, Hints, change_of, rules_in, subject_of
 from opencodeinstruct.tools.stages.question import (
     Contract,
     Form,
@@ -32,7 +32,7 @@ from opencodeinstruct.tools.stages.question import (
     problem_of,
     with_question,
 )
-from opencodeinstruct.tools.stages.rules import new_arguments
+from opencodeinstruct.tools.stages.rules import is_forgotten, new_arguments
 from opencodeinstruct.tools.stages.selection import SelectionSettings, draw_parents
 from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.license import combined_license
@@ -176,21 +176,25 @@ async def _mutate(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Out
     )
     reading = await ask_until_read(asked.ask, request, form.read, tries=1)
     birth = _Birth(slot.operation, reading.answer.model, asked.prompts.version(prompt))
-    question = _with_its_arguments(reading.value, slot.hint)
+    question = _as_changed(reading.value, slot)
     return [birth.of(with_cost(slot.child(), reading.answers), question)]
 
 
-def _with_its_arguments(question: Question | Unreadable, change: str) -> Question | Unreadable:
-    """`question`, unless it says too little of an argument that the `change` brings in.
+def _as_changed(question: Question | Unreadable, slot: Slot) -> Question | Unreadable:
+    """`question`, unless it says too little of a rule that it was told, or of its new arguments.
 
-    It has to be in the signature, and in the text twice: that there is one, and what it is for.
+    These have to be in the signature, and in the text twice: that there is one, and what it is for.
     """
     if isinstance(question, Unreadable) or question.signature is None:
         return question
-    said = Counter(re.findall(r"\w+", problem_of(question.text)))
-    for name in new_arguments(change):
+    problem = problem_of(question.text)
+    said = Counter(re.findall(r"\w+", problem))
+    for name in new_arguments(slot.hint):
         if name not in question.signature.arguments or said[name] < 2:
             return Unreadable("change_not_made", f"`{name}`: {question.text[:EVIDENCE]}")
+    for rule in rules_in(slot.hint):
+        if is_forgotten(rule, problem_of(slot.parents[0]["input"]), problem):
+            return Unreadable("change_not_made", f"{rule}: {question.text[:EVIDENCE]}")
     return question
 
 

@@ -155,6 +155,19 @@ def change_of(operation: str, signature: str | None, hints: Hints, random: Rando
     return MUTATIONS[operation].format(aspect=random.choice(aspects_of(signature)))
 
 
+def rules_in(change: str) -> tuple[str, ...]:
+    """The rules that `change_of` told, word for word; none where it told an aspect.
+
+    >>> rules_in("add this rule: the result is in reverse order.")
+    ('the result is in reverse order',)
+    """
+    for template in (*_RULED.values(), _TWO_STEPS):
+        told = re.fullmatch(re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(template)), change)
+        if told is not None:
+            return told.groups()
+    return ()
+
+
 SUBJECTS = {
     "the loans of a library": ("a list of (title, days) tuples", "a dictionary of days by title"),
     "temperatures of a week": ("a list of seven floats", "a dictionary of floats by weekday"),

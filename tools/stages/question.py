@@ -16,7 +16,7 @@ from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable
 from opencodeinstruct.tools.text.cut_off import cut_off
 from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.python_code import Signature, parse_signature, renamed
-from opencodeinstruct.tools.text.said_types import result_differs
+from opencodeinstruct.tools.text.said_types import argument_differs, result_differs
 from opencodeinstruct.tools.text.words import words_of
 
 Contract = Literal["call", "stdio"]
@@ -147,10 +147,17 @@ def _function(found: dict[str, Any], problem: str) -> Question | Unreadable:
     unsaid = _arguments_unsaid(problem, named)
     if unsaid:
         return Unreadable("argument_not_named", f"{', '.join(unsaid)}: {problem[:EVIDENCE]}")
-    differs = result_differs(problem, named)
-    if differs is not None:
-        return Unreadable("result_differs", f"{named.text}: {differs}")
-    return question_of(problem, named)
+    return _difference(problem, named) or question_of(problem, named)
+
+
+def _difference(problem: str, signature: Signature) -> Unreadable | None:
+    """Of what `problem` says another type than `signature`; None where they agree."""
+    checks = {"result_differs": result_differs, "argument_differs": argument_differs}
+    for reason, check in checks.items():
+        found = check(problem, signature)
+        if found is not None:
+            return Unreadable(reason, f"{signature.text}: {found}")
+    return None
 
 
 def _arguments_unsaid(problem: str, signature: Signature) -> list[str]:

@@ -146,6 +146,16 @@ ON_RESULTS = {
 _NEW_ARGUMENT = re.compile(
     r"\ba new argument `(\w+)`|`(\w+)` is a new argument|\btakes two integers `(\w+)` and `(\w+)`"
 )
+_IN_QUOTES = re.compile(r"`\w+`")
+_LONG_WORD = re.compile(r"[a-z]{4,}")
+_STEM = 5  # letters
+_OF_EVERY_RULE = frozenset(
+    re.findall(
+        r"\w+",
+        "anything argument before each else from function given instead left only result returned "
+        "returns says stay than that them this those used what where which with would",
+    )
+)
 _SEQUENCES = {"list", "Sequence", "Iterable", "List"}
 _DICTIONARIES = {"dict", "Mapping", "Dict", "Counter"}
 _NUMBERS = {"int", "float"}
@@ -185,6 +195,17 @@ def new_arguments(change: str) -> tuple[str, ...]:
     """
     found = (name for match in _NEW_ARGUMENT.finditer(change) for name in match.groups() if name)
     return tuple(dict.fromkeys(found))
+
+
+def is_forgotten(rule: str, parent: str, child: str) -> bool:
+    """Whether `child` has no word of those, two at least, that `rule` adds to what `parent` says.
+
+    By their first letters, so that "is reversed" tells of "reverse order".
+    """
+    words = set(_LONG_WORD.findall(_IN_QUOTES.sub("", rule))) - _OF_EVERY_RULE
+    parent, child = parent.lower(), child.lower()
+    new = [word[:_STEM] for word in words if word[:_STEM] not in parent]
+    return len(new) > 1 and not any(stem in child for stem in new)
 
 
 def _free(rules: Iterable[str], head: ast.FunctionDef) -> list[str]:

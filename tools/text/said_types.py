@@ -39,6 +39,11 @@ _RESULT_IS = re.compile(
     rf"(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}",
     re.IGNORECASE,
 )
+_ARGUMENT_IS = re.compile(
+    rf"\b(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}\s+`(?P<name>\w+)`", re.IGNORECASE
+)
+_ALIKE = ({"list", "tuple"}, {"int", "float"})  # said of each other without harm
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
 _EMPTY = re.compile(
     r"\b(?:(?P<before>\w+) )?(?:(?:an|a|the) )?"
     r"empty (?P<type>list|array|string|dictionary|dict|tuple|set)s?\b",
@@ -66,6 +71,28 @@ def result_differs(problem: str, signature: Signature) -> str | None:
     return None
 
 
+def argument_differs(problem: str, signature: Signature) -> str | None:
+    """What `problem` says an argument is that its `signature` denies; None where they agree.
+
+    "A string `words`" above `words: list[str]`. Who names both types in one sentence may well mean
+    it ("a string `n` that holds an integer"), and lists and tuples are said of each other.
+    """
+    function = _function(signature)
+    if function is None:
+        return None
+    arguments = function.args
+    given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    types = {argument.arg: _plain(argument.annotation) for argument in given}
+    for sentence in _SENTENCE.split(problem):
+        said = {_WORDS[word] for word in re.findall(r"[a-z]+", sentence.lower()) if word in _WORDS}
+        for match in _ARGUMENT_IS.finditer(sentence):
+            known, told = types.get(match["name"]), _WORDS[match["type"].lower()]
+            alike = next((pair for pair in _ALIKE if told in pair), {told})
+            if known and not known & (alike | said):
+                return match[0]
+    return None
+
+
 def _function(signature: Signature) -> ast.FunctionDef | None:
     tree = parse_python(f"{signature.text}: ...")
     node = tree.body[0] if tree is not None else None
@@ -75,9 +102,14 @@ def _function(signature: Signature) -> ast.FunctionDef | None:
 def _types(signature: Signature) -> set[str]:
     """The types of the result, without what is in them; empty where one is not a plain one."""
     function = _function(signature)
-    if function is None or function.returns is None:
+    return _plain(function.returns) if function is not None else set()
+
+
+def _plain(annotation: ast.expr | None) -> set[str]:
+    """The types that `annotation` allows, without what is in them; empty if one is no plain one."""
+    if annotation is None:
         return set()
-    found = {_WORDS.get(name, name) for name in _names(function.returns)}
+    found = {_WORDS.get(name, name) for name in _names(annotation)}
     return found if found <= _KNOWN else set()
 
 
