@@ -467,6 +467,36 @@ ENDS = {
             while n: n -= 1
             return 'end'
         """,
+    "an equal number that is another": """
+        def f():
+            n = later = 1000
+            while n is 1000:
+                for _ in range(70):
+                    pass
+                n, later = later, int('1000')
+            return 'end'
+        """,
+    "who looks at each call": """
+        import sys
+
+        def f():
+            calls, real = [], sys.getprofile()
+
+            def see(*_):
+                calls.append(0)
+                if len(calls) > 300:
+                    sys.setprofile(real)
+                    raise KeyError
+
+            sys.setprofile(see)
+            try:
+                while True:
+                    abs(0)
+            except KeyError:
+                return 'end'
+            finally:
+                sys.setprofile(real)
+        """,
     "a number that grows in its condition": """
         def f():
             n = 0

@@ -32,7 +32,10 @@ from opencodeinstruct.tools.sandbox.inside.loops import (
 )
 
 LOOK, NEVER = _signal.SIGURG, _signal.SIGXCPU
-ALARMS = (_signal.SIGALRM, _signal.SIGVTALRM, _signal.SIGPROF, _signal.SIGUSR1, _signal.SIGUSR2)
+ALARMS = (
+    *(_signal.SIGALRM, _signal.SIGVTALRM, _signal.SIGPROF, _signal.SIGUSR1, _signal.SIGUSR2),
+    *(_signal.SIGIO, NEVER),
+)
 MOST_TURNS, MOST_EVENTS = 2000, 50_000
 MOST_SECONDS = 0.02  # of CPU for one look
 MOST_VALUES, MOST_BYTES = 1000, 1 << 14  # of one state
@@ -57,7 +60,7 @@ def listen() -> None:
 def look(_: int, frame: FrameType | None) -> None:
     """Watch the loops that the program is in for a while; whatever fails, it goes on."""
     try:
-        if frame is not None and sys.gettrace() is None and not is_disturbed():
+        if frame is not None and not is_disturbed():
             watched = Watch(frame)
             if watched.loops:
                 watched.begin()
@@ -67,7 +70,11 @@ def look(_: int, frame: FrameType | None) -> None:
 
 def is_disturbed() -> bool:
     """Whether something else than the program's own code may end its loop."""
-    if len(sys._current_frames()) != 1:
+    if (
+        len(sys._current_frames()) != 1
+        or sys.gettrace() is not None
+        or sys.getprofile() is not None
+    ):
         return True
     usual = (_signal.SIG_DFL, _signal.SIG_IGN)
     return any(_signal.getsignal(alarm) not in usual for alarm in ALARMS)

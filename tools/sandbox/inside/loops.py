@@ -153,7 +153,8 @@ def compares_identity(node: ast.Compare) -> bool:
     """Whether it asks for more than whether a value is a constant like None."""
     asked = any(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops)
     return asked and not any(
-        isinstance(one, ast.Constant) for one in (node.left, *node.comparators)
+        isinstance(one, ast.Constant) and isinstance(one.value, bool | None)
+        for one in (node.left, *node.comparators)  # of other values there may be two alike
     )
 
 
