@@ -5,6 +5,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from opencodeinstruct.tools.ports import Message
 from opencodeinstruct.tools.prompt import GIVEN, NAMES, load_prompts
+from opencodeinstruct.tools.stages.asking import Unreadable
 from opencodeinstruct.tools.stages.ideas import (
     ASPECTS,
     MUTATIONS,
@@ -22,7 +24,7 @@ from opencodeinstruct.tools.stages.ideas import (
     change_of,
     subject_of,
 )
-from opencodeinstruct.tools.stages.question import Contract, Form, Question
+from opencodeinstruct.tools.stages.question import Contract, Form, Question, examples_in
 from opencodeinstruct.tools.stages.testgen import usable_tests
 from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.printed_tests import printed_lines
@@ -110,6 +112,18 @@ def test_example_questions_read_as_their_stage_reads_them(name: str) -> None:
         for problem in given.get("problems", [given]):
             assert list(problem) == form_of(name).schema()["required"]  # same order, too
             assert problem["topic"] in TOPICS
+
+
+@pytest.mark.parametrize("name", ASKING_FOR_QUESTIONS)
+def test_an_example_that_a_model_gives_back_is_not_read_as_a_question(name: str) -> None:
+    form = replace(form_of(name), shown=examples_in(shown(name)))
+    for answer in answers(name):
+        given = object_in(answer)
+        assert given is not None
+        for problem in given.get("problems", [given]):
+            found = form.question_from(problem, answer)
+            assert isinstance(found, Unreadable)
+            assert found.reason == "copies_the_example"
 
 
 @pytest.mark.parametrize("name", FOR_FUNCTIONS)

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opencodeinstruct.builder.schema import OPERATIONS
-from opencodeinstruct.tools.ports import content_id
+from opencodeinstruct.tools.ports import Message, content_id
 from opencodeinstruct.tools.stages.asking import Unreadable
 from opencodeinstruct.tools.stages.question import (
     Form,
     Question,
+    examples_in,
     problem_of,
     program_of,
     question_of,
@@ -239,3 +240,41 @@ def test_laying_out_a_question_again_changes_nothing(problem: str) -> None:
     assert signature is not None
     once = question_of(problem, signature)
     assert question_of(once.text, signature) == once
+
+
+EXAMPLE = (
+    "A menu is a string `menu` of dish names separated by spaces. Write a function `even_dishes` "
+    "that takes it and returns how many of the names have an even number of letters. An empty menu "
+    "gives 0."
+)
+
+
+@pytest.mark.parametrize(
+    ("why", "problem", "copied"),
+    [
+        ("word for word", EXAMPLE, True),
+        ("a word changed", EXAMPLE.replace("even number", "odd number"), True),
+        ("cut short", EXAMPLE.partition(" An empty")[0], True),
+        ("in other quotes", EXAMPLE.replace("`", "'"), True),
+        ("the same form", "A shelf is a list of integers `weights`. Write a function `even_dishes` "
+         "that takes it and returns the sum of the weights. An empty shelf gives 0.", False),
+    ],
+)  # fmt: skip
+def test_what_was_shown_as_an_example_is_no_new_question(
+    why: str, problem: str, copied: bool
+) -> None:
+    shown = json.dumps({"problems": [{"idea": "-", "problem": EXAMPLE, "topic": "strings"}]})
+    asked = ("user", "assistant", "user")
+    texts = ("Problem 1: count even numbers.", shown, "Problem 1: another one")
+    messages = [Message(role, text) for role, text in zip(asked, texts, strict=True)]
+    form = Form(shown=examples_in([Message("system", problem), *messages]))
+    answer = said(signature="def even_dishes(given)", problem=problem)
+    assert isinstance(Form().read(answer), Question)
+    found = form.read(answer)
+    dropped = isinstance(found, Unreadable) and found.reason == "copies_the_example"
+    assert dropped == copied, why
+
+
+def test_the_question_that_is_asked_about_is_no_example() -> None:
+    messages = [Message("system", "s"), Message("user", EXAMPLE)]
+    assert examples_in(messages) == ()

@@ -29,6 +29,7 @@ from opencodeinstruct.tools.stages.question import (
     Contract,
     Form,
     Question,
+    examples_in,
     problem_of,
     with_question,
 )
@@ -163,13 +164,14 @@ async def children_of(slot: Slot, asked: Asked, settings: BreedSettings) -> list
 
 
 async def _mutate(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Outcome]:
-    form = Form(slot.contract, asked.topics, ("difference",))
     prompt = "mutate" if slot.contract == "call" else "mutate_program"
+    messages = asked.prompts.render(
+        prompt, problem=_shown(slot.parents[0]), change=slot.hint, topics=asked.topics
+    )
+    form = Form(slot.contract, asked.topics, ("difference",), examples_in(messages))
     request = Request(
         role="generator",
-        messages=asked.prompts.render(
-            prompt, problem=_shown(slot.parents[0]), change=slot.hint, topics=asked.topics
-        ),
+        messages=messages,
         sampling=settings.sampling,
         seed=slot.seed,
         schema=form.schema(),
@@ -200,17 +202,14 @@ def _as_changed(question: Question | Unreadable, slot: Slot) -> Question | Unrea
 
 async def _cross(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Outcome]:
     texts = [_shown(parent) for parent in slot.parents]
-    form = Form(slot.contract, asked.topics, ("idea",))
     prompt = "crossover" if slot.contract == "call" else "crossover_program"
+    messages = asked.prompts.render(
+        prompt, parents=texts, count=settings.offspring, subject=slot.hint, topics=asked.topics
+    )
+    form = Form(slot.contract, asked.topics, ("idea",), examples_in(messages))
     request = Request(
         role="generator",
-        messages=asked.prompts.render(
-            prompt,
-            parents=texts,
-            count=settings.offspring,
-            subject=slot.hint,
-            topics=asked.topics,
-        ),
+        messages=messages,
         sampling=settings.sampling,
         seed=slot.seed,
         schema=_offspring_schema(form, settings.offspring),

@@ -9,8 +9,10 @@ from opencodeinstruct.tools.ports import Ask, Request, Sampling, random_of, seed
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.stages.asking import Unreadable, ask_until_read, with_cost
 from opencodeinstruct.tools.stages.question import (
+    Contract,
     Form,
     Question,
+    examples_in,
     program_of,
     question_of,
     topic_of,
@@ -56,13 +58,15 @@ async def instruct(
     if len(text) > settings.max_seed_characters:
         return Dropped(row, "seed_too_long", f"{len(text)} characters")
     prompt = _prompt_for(row, settings, seed)
-    form = Form("stdio" if prompt == "instruct_program" else "call", topics)
     given = {"code" if prompt == "instruct_code" else "problem": text, "topics": topics}
+    messages = prompts.render(prompt, **given)
+    contract: Contract = "stdio" if prompt == "instruct_program" else "call"
+    form = Form(contract, topics, shown=examples_in(messages))
     reading = await ask_until_read(
         ask,
         Request(
             role="generator",
-            messages=prompts.render(prompt, **given),
+            messages=messages,
             sampling=settings.sampling,
             seed=seed_of(seed, "instruct", row["id"]),
             schema=form.schema(),

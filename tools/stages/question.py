@@ -8,10 +8,11 @@ at all. Or it asks for a program (`stdio`) and ends with what is read and what i
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from opencodeinstruct.tools.outcome import Row
-from opencodeinstruct.tools.ports import content_id
+from opencodeinstruct.tools.ports import Message, content_id
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable
 from opencodeinstruct.tools.text.cut_off import cut_off
 from opencodeinstruct.tools.text.json_answer import object_in
@@ -62,12 +63,14 @@ class Question:
 class Form:
     """What a model is to answer with: the contract of its questions and the topics to choose from.
 
-    `leading` are text fields that it fills in first.
+    `leading` are text fields that it fills in first; `shown` is what it is shown as an example,
+    which it must not give back.
     """
 
     contract: Contract = "call"
     topics: Sequence[str] = ()
     leading: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of one question."""
@@ -94,12 +97,26 @@ class Form:
         problem = found.get("problem")
         if not isinstance(problem, str) or not problem.strip():
             return Unreadable("no_problem", text[:EVIDENCE])
+        if any(_repeats(problem, example) for example in self.shown):
+            return Unreadable("copies_the_example", problem[:EVIDENCE])
         question = (_function if self.contract == "call" else _program)(found, problem)
         if isinstance(question, Unreadable):
             return question
         return replace(question, topic=topic_of(found.get("topic"), self.topics))
 
 
+def examples_in(messages: Sequence[Message]) -> tuple[str, ...]:
+    """What `messages` show before they ask: the questions and answers of their examples."""
+    return tuple(message.content for message in messages[:-1] if message.role != "system")
+
+
+def _repeats(problem: str, example: str) -> bool:
+    """Whether most pairs of neighbouring words in `problem` are in `example`."""
+    own, its = (set(pairwise(words_of(text))) for text in (problem, example))
+    return len(own & its) > _COPIED * len(own)
+
+
+_COPIED = 0.7  # "Write a function that takes a list of integers" is in half of all questions
 _PARTS = ("problem", "input", "output")  # of a question that asks for a program
 
 
