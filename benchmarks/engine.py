@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ("ours", "datatrove", "curator", "distilabel", "designer", "gather")
 PACKAGES = {"gather": "openai", "curator": "bespokelabs.curator", "designer": "data_designer"}
 LATENCIES = ("fixed:0.2", "lognormal:2")
+EVERY_CORE = ("distilabel",)  # several processes, which on one core never end
 LONGEST = 900.0  # seconds for one measurement
 
 
@@ -88,7 +89,8 @@ def command(
 ) -> list[str]:
     """The command that runs one client."""
     script = str(ROOT / "benchmarks" / "clients" / f"with_{client}.py")
-    return [*_on_core(1), python, script, base_url, str(rows), str(in_flight), to]
+    own = [] if client in EVERY_CORE else _on_core(1)
+    return [*own, python, script, base_url, str(rows), str(in_flight), to]
 
 
 def measured(client: str, python: str, latency: str, in_flight: int, rows: int) -> Figures | str:
