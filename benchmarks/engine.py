@@ -27,7 +27,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ("ours", "datatrove", "curator", "distilabel", "designer", "gather")
 PACKAGES = {"gather": "openai", "curator": "bespokelabs.curator", "designer": "data_designer"}
 LATENCIES = ("fixed:0.2", "lognormal:2")
-EVERY_CORE = ("distilabel",)  # several processes, which on one core never end
 LONGEST = 900.0  # seconds for one measurement
 
 
@@ -89,26 +88,25 @@ def command(
 ) -> list[str]:
     """The command that runs one client."""
     script = str(ROOT / "benchmarks" / "clients" / f"with_{client}.py")
-    own = [] if client in EVERY_CORE else _on_core(1)
-    return [*own, python, script, base_url, str(rows), str(in_flight), to]
+    return [*_on_core(1), python, script, base_url, str(rows), str(in_flight), to]
 
 
 def measured(client: str, python: str, latency: str, in_flight: int, rows: int) -> Figures | str:
     """Run `client` once; a string says why there are no figures."""
     with server(latency) as base_url, TemporaryDirectory(prefix="engine-") as folder:
-        with Path(folder, "log").open("w+") as log:
+        # files, not pipes: a client that says much must not wait until it is heard
+        with Path(folder, "log").open("w+") as log, Path(folder, "said").open("w+") as said:
             process = subprocess.Popen(
                 command(client, python, base_url, rows, in_flight, folder),
-                stdout=subprocess.PIPE,
+                stdout=said,
                 stderr=log,
                 text=True,
                 cwd=folder,
                 env={**os.environ, "HF_HUB_OFFLINE": "1", "HOME": folder},
             )
             early, late = _watch(process, base_url, rows)
-            out = process.stdout.read() if process.stdout else ""
-            if process.stdout:
-                process.stdout.close()
+            said.seek(0)
+            out = said.read()
             if process.returncode:
                 log.seek(0)
                 return f"ended with {process.returncode}: {log.read()[-600:]}"
