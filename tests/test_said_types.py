@@ -2,12 +2,18 @@
 
 import pytest
 
-from opencodeinstruct.tools.text.python_code import parse_signature
+from opencodeinstruct.tools.text.python_code import Signature, parse_signature
 from opencodeinstruct.tools.text.said_types import (
     argument_differs,
     empty_of_nothing,
     result_differs,
 )
+
+
+def signature_of(head: str) -> Signature:
+    signature = parse_signature(f"def {head}")
+    assert signature is not None
+    return signature
 
 
 @pytest.mark.parametrize(
@@ -38,9 +44,7 @@ from opencodeinstruct.tools.text.said_types import (
 def test_what_comes_back_is_what_is_said(
     why: str, problem: str, result: str | None, differs: str | None
 ) -> None:
-    signature = parse_signature("def f(x)" + (f" -> {result}" if result else ""))
-    assert signature is not None
-    found = result_differs(problem, signature)
+    found = result_differs(problem, signature_of("f(x)" + (f" -> {result}" if result else "")))
     assert (found is None) == (differs is None), (why, found)
     assert found is None or found.startswith(str(differs))
 
@@ -76,9 +80,7 @@ def test_what_comes_back_is_what_is_said(
 def test_what_is_empty_is_something_that_comes_in(
     why: str, problem: str, head: str, found: str | None
 ) -> None:
-    signature = parse_signature(f"def {head}")
-    assert signature is not None
-    assert empty_of_nothing(problem, signature) == found, why
+    assert empty_of_nothing(problem, signature_of(head)) == found, why
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,4 @@ def test_what_is_empty_is_something_that_comes_in(
 def test_an_argument_is_what_is_said_of_it(
     why: str, problem: str, head: str, found: str | None
 ) -> None:
-    signature = parse_signature(f"def {head}")
-    assert signature is not None
-    assert argument_differs(problem, signature) == found, why
+    assert argument_differs(problem, signature_of(head)) == found, why

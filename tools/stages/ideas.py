@@ -38,6 +38,10 @@ _RULED = {
     "more-reasoning": "make it need one more step: {rule}.",
 }
 _TWO_STEPS = "make it need two more steps. First, {first}. Then, {then}."
+_TOLD = [
+    re.compile(re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(template)))
+    for template in (*_RULED.values(), _TWO_STEPS)
+]
 
 TOPICS = (
     "strings",
@@ -161,11 +165,8 @@ def rules_in(change: str) -> tuple[str, ...]:
     >>> rules_in("add this rule: the result is in reverse order.")
     ('the result is in reverse order',)
     """
-    for template in (*_RULED.values(), _TWO_STEPS):
-        told = re.fullmatch(re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(template)), change)
-        if told is not None:
-            return told.groups()
-    return ()
+    found = (pattern.fullmatch(change) for pattern in _TOLD)
+    return next((match.groups() for match in found if match is not None), ())
 
 
 SUBJECTS = {

@@ -8,7 +8,6 @@ at all. Or it asks for a program (`stdio`) and ends with what is read and what i
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, Literal
 
 from opencodeinstruct.tools.outcome import Row
@@ -18,7 +17,7 @@ from opencodeinstruct.tools.text.cut_off import cut_off
 from opencodeinstruct.tools.text.json_answer import object_in
 from opencodeinstruct.tools.text.python_code import Signature, parse_signature, renamed
 from opencodeinstruct.tools.text.said_types import argument_differs, result_differs
-from opencodeinstruct.tools.text.words import words_of
+from opencodeinstruct.tools.text.words import shared_pairs, words_of
 
 Contract = Literal["call", "stdio"]
 
@@ -112,8 +111,8 @@ def examples_in(messages: Sequence[Message]) -> tuple[str, ...]:
 
 def _repeats(problem: str, example: str) -> bool:
     """Whether most pairs of neighbouring words in `problem` are in `example`."""
-    own, its = (set(pairwise(words_of(text))) for text in (problem, example))
-    return len(own & its) > _COPIED * len(own)
+    own = words_of(problem)
+    return len(own) > 1 and shared_pairs(own, words_of(example)) > _COPIED
 
 
 _COPIED = 0.7  # "Write a function that takes a list of integers" is in half of all questions

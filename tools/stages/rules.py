@@ -149,13 +149,11 @@ _NEW_ARGUMENT = re.compile(
 _IN_QUOTES = re.compile(r"`\w+`")
 _LONG_WORD = re.compile(r"[a-z]{4,}")
 _STEM = 5  # letters
-_OF_EVERY_RULE = frozenset(
-    re.findall(
-        r"\w+",
-        "anything argument before each else from function given instead left only result returned "
-        "returns says stay than that them this those used what where which with would",
-    )
-)
+_COMMON_WORDS = """
+anything argument before each else from function given instead left only result returned returns
+says stay than that them this those used what where which with would
+"""
+_OF_EVERY_RULE = frozenset(_COMMON_WORDS.split())
 _SEQUENCES = {"list", "Sequence", "Iterable", "List"}
 _DICTIONARIES = {"dict", "Mapping", "Dict", "Counter"}
 _NUMBERS = {"int", "float"}

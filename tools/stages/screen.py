@@ -6,7 +6,6 @@ The cheap screens come first; a solver is paid for none that fails one of them.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +16,7 @@ from opencodeinstruct.tools.stages.question import problem_of
 from opencodeinstruct.tools.text.near_index import NearIndex, Signed
 from opencodeinstruct.tools.text.python_code import parse_signature
 from opencodeinstruct.tools.text.said_types import empty_of_nothing
-from opencodeinstruct.tools.text.words import words_of
+from opencodeinstruct.tools.text.words import shared_pairs, words_of
 
 Decide = Callable[[pa.Table], Verdicts]
 """A column stage with its settings: `clean`, or `decontaminate` with the benchmarks' index."""
@@ -237,12 +236,8 @@ def _decided(children: Sequence[Outcome], decide: Decide) -> list[Outcome]:
 
 def shared_words(child: str, parent: str) -> float:
     """Share, 0..1, of the pairs of neighbouring words of `child`'s problem that `parent` has."""
-    own, other = _word_pairs(child), _word_pairs(parent)
-    return len(own & other) / len(own) if own else 1.0
-
-
-def _word_pairs(text: str) -> set[tuple[str, str]]:
-    return set(pairwise(problem_of(text).lower().split()))
+    own, other = (problem_of(text).lower().split() for text in (child, parent))
+    return shared_pairs(own, other)
 
 
 def new_words(child: str, parents: Sequence[str]) -> set[str]:

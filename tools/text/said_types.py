@@ -7,7 +7,7 @@ dictionary ... The result is a bytes object" above `-> dict`, or a list that nob
 import ast
 import re
 
-from opencodeinstruct.tools.text.python_code import Signature, parse_python
+from opencodeinstruct.tools.text.python_code import Signature, function_head
 
 _WORDS = {
     "list": "list",
@@ -77,12 +77,10 @@ def argument_differs(problem: str, signature: Signature) -> str | None:
     "A string `words`" above `words: list[str]`. Who names both types in one sentence may well mean
     it ("a string `n` that holds an integer"), and lists and tuples are said of each other.
     """
-    function = _function(signature)
+    function = function_head(signature.text)
     if function is None:
         return None
-    arguments = function.args
-    given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    types = {argument.arg: _plain(argument.annotation) for argument in given}
+    types = {argument.arg: _plain(argument.annotation) for argument in _named(function)}
     for sentence in _SENTENCE.split(problem):
         said = {_WORDS[word] for word in re.findall(r"[a-z]+", sentence.lower()) if word in _WORDS}
         for match in _ARGUMENT_IS.finditer(sentence):
@@ -93,15 +91,15 @@ def argument_differs(problem: str, signature: Signature) -> str | None:
     return None
 
 
-def _function(signature: Signature) -> ast.FunctionDef | None:
-    tree = parse_python(f"{signature.text}: ...")
-    node = tree.body[0] if tree is not None else None
-    return node if isinstance(node, ast.FunctionDef) else None
+def _named(function: ast.FunctionDef) -> list[ast.arg]:
+    """The arguments that are no `*args` and no `**kwargs`."""
+    arguments = function.args
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
 
 
 def _types(signature: Signature) -> set[str]:
     """The types of the result, without what is in them; empty where one is not a plain one."""
-    function = _function(signature)
+    function = function_head(signature.text)
     return _plain(function.returns) if function is not None else set()
 
 
@@ -136,11 +134,10 @@ def empty_of_nothing(problem: str, signature: Signature) -> str | None:
     habit of small models. Types only where all arguments have plain ones; a result that is of the
     type counts as well.
     """
-    function = _function(signature)
+    function = function_head(signature.text)
     if function is None:
         return None
-    arguments = function.args
-    given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    arguments, given = function.args, _named(function)
     numbers = "|".join(
         re.escape(argument.arg)
         for argument in given

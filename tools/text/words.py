@@ -8,7 +8,9 @@ word do not hide it.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _SPACELESS = (
     "\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -45,6 +47,12 @@ def words_of(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
     return [word for found in _WORD.findall(text) if (word := _compared(found))]
+
+
+def shared_pairs(own: Sequence[str], other: Sequence[str]) -> float:
+    """Share, 0..1, of the pairs of neighbouring words in `own` that `other` has; 1 of none."""
+    pairs = set(pairwise(own))
+    return len(pairs & set(pairwise(other))) / len(pairs) if pairs else 1.0
 
 
 def words_with_places(text: str) -> list[Word]:
