@@ -17,6 +17,7 @@ from opencodeinstruct.tools.stages.breed import Asked
 from opencodeinstruct.tools.stages.colony import Breeding
 from opencodeinstruct.tools.stages.evolve import EvolveSettings, evolve
 from opencodeinstruct.tools.stages.fitness import RowStage, Trial
+from opencodeinstruct.tools.stages.ideas import rules_in
 from opencodeinstruct.tools.stages.rules import new_arguments
 from opencodeinstruct.tools.stages.screen import Decide
 from tests.asks import by
@@ -71,8 +72,11 @@ def made(request: Request, *, offspring: int | None = None) -> str:
         assert asked is not None
         count = int(asked[1]) if offspring is None else offspring
         return json.dumps({"problems": [problem(draw) for _ in range(count)]})
-    change = request.messages[-1].content.rpartition("Change:")[2]
-    return json.dumps(problem(draw, *new_arguments(change)))
+    change = request.messages[-1].content.rpartition("Change:")[2].strip()
+    said = problem(draw, *new_arguments(change))
+    said["problem"] += "".join(f" So that {rule}." for rule in rules_in(change))
+    said["signature"] = said["signature"].removesuffix(" -> int")  # a rule may return another type
+    return json.dumps(said)
 
 
 def is_crossover(request: Request) -> bool:

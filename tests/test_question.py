@@ -109,6 +109,16 @@ def test_a_question_ends_with_its_signature_once(why: str, answer: str) -> None:
             said(problem=f"{PROBLEM}\n\nSignature: `def area(side)`\n\nMind zero."),
             "copied_layout",
         ),
+        (
+            "what the prompt asks for",
+            said(problem=f"{PROBLEM}\n\nChange: the side is doubled."),
+            "copied_layout",
+        ),
+        (
+            "the prompt's heading in the middle",
+            said(problem=f"{PROBLEM}\n\nProblem:\nDouble the side."),
+            "copied_layout",
+        ),
         ("a private helper", said(problem=f"{PROBLEM} Use `_norm(side)`."), "names_a_helper"),
         ("cut off", said(problem=f"{PROBLEM} If the side is 0, it returns"), "cut_off"),
         (

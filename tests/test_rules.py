@@ -3,6 +3,7 @@
 import json
 import re
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,24 @@ def test_a_child_without_the_rule_or_the_argument_of_its_change_is_dropped(
         assert dropped == (0 if brings else bring)
     else:
         assert max(bring if not brings else 0, 12) < dropped  # a rule of one long word may pass
+
+
+@pytest.mark.parametrize("operation", MUTATIONS)
+@pytest.mark.parametrize("hints", ["rules", "aspects"])
+def test_a_child_that_ends_with_what_its_author_was_told_is_dropped(
+    operation: str, hints: Hints
+) -> None:
+    def ask(request: Request) -> str:
+        change = request.messages[-1].content.rpartition("Change:")[2].strip()
+        child = json.loads(_child_of(request, brings=True, tells=True))
+        return json.dumps(child | {"problem": f"{child['problem']} {change.capitalize()}"})
+
+    elder = parent(1, signature="def first_1(value: list[int]) -> list[int]")
+    chosen: dict[str, Any] = {"mutation_weights": {operation: 1.0}, "hints": hints}
+    outcomes = evolved(
+        [elder], by(ask), colonies=1, children=6, crossover_probability=0.0, **chosen
+    )
+    assert reasons(outcomes[1:]) == {"copied_layout": 6}
 
 
 @pytest.mark.parametrize(

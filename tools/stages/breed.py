@@ -24,7 +24,14 @@ from opencodeinstruct.tools.stages.asking import (
     settle,
     with_cost,
 )
-from opencodeinstruct.tools.stages.ideas import MUTATIONS, Hints, change_of, rules_in, subject_of
+from opencodeinstruct.tools.stages.ideas import (
+    MUTATIONS,
+    Hints,
+    change_of,
+    repeats_the_order,
+    rules_in,
+    subject_of,
+)
 from opencodeinstruct.tools.stages.question import (
     Contract,
     Form,
@@ -183,13 +190,18 @@ async def _mutate(slot: Slot, asked: Asked, settings: BreedSettings) -> list[Out
 
 
 def _as_changed(question: Question | Unreadable, slot: Slot) -> Question | Unreadable:
-    """`question`, unless it says too little of a rule that it was told, or of its new arguments.
+    """`question`, unless it repeats what it was told, or says too little of its rule or arguments.
 
-    These have to be in the signature, and in the text twice: that there is one, and what it is for.
+    New arguments have to be in the signature, and in the text twice: that there is one, and what
+    it is for.
     """
-    if isinstance(question, Unreadable) or question.signature is None:
+    if isinstance(question, Unreadable):
         return question
     problem = problem_of(question.text)
+    if repeats_the_order(problem):
+        return Unreadable("copied_layout", question.text[:EVIDENCE])
+    if question.signature is None:
+        return question
     said = Counter(re.findall(r"\w+", problem))
     for name in new_arguments(slot.hint):
         if name not in question.signature.arguments or said[name] < 2:

@@ -42,6 +42,10 @@ _TOLD = [
     re.compile(re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(template)))
     for template in (*_RULED.values(), _TWO_STEPS)
 ]
+_ORDERS = tuple(
+    re.split(r"[:.{]", template.lower())[0].strip()
+    for template in (*MUTATIONS.values(), *_RULED.values(), _TWO_STEPS)
+)
 
 TOPICS = (
     "strings",
@@ -167,6 +171,16 @@ def rules_in(change: str) -> tuple[str, ...]:
     """
     found = (pattern.fullmatch(change) for pattern in _TOLD)
     return next((match.groups() for match in found if match is not None), ())
+
+
+def repeats_the_order(problem: str) -> bool:
+    """Whether `problem` holds the words that told its author to change an older one.
+
+    >>> repeats_the_order("Add this rule: the result is in reverse order.")
+    True
+    """
+    told = " ".join(problem.lower().split())
+    return any(order in told for order in _ORDERS)
 
 
 SUBJECTS = {

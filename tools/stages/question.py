@@ -29,8 +29,8 @@ _PRIVATE_NAME = re.compile(r"(?<!\w)_[a-z]\w*[^\W_](?!\w)")  # `_emphasis_` is n
 # What a model copies from the question that it is shown, and `question_of` adds itself.
 _SIGNATURE_LINE = re.compile(r"\n\s*Signature:[^\n]*\Z")
 
-# The same in the middle of a text: what the question is of is then the old one's.
-_LAYOUT = re.compile(r"^[ \t]*Signature:", re.MULTILINE)
+# The same in the middle of a text, where it is of the old question, and the rest of a prompt.
+_LAYOUT = re.compile(r"^[ \t]*(?:Signature|Change|Difference):|\S\s*\n[ \t]*Problem:", re.MULTILINE)
 
 PROGRAM = "Program: reads standard input, writes standard output."
 """The last line of every question that asks for a program."""
