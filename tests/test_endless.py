@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from opencodeinstruct.tools.ports import Limits
+from opencodeinstruct.tools.sandbox.verdicts import NEVER_ENDS
 from tests.looping import Apart, Invented
 from tests.programs import opened
 
@@ -156,6 +157,48 @@ ENDLESS = {
             while n in xs:
                 xs = [x for x in xs if x <= n]
             return xs
+        """,
+    "a number that goes past what is looked for": """
+        def f():
+            i, n, total = 0, 7, 0
+            while i != n:
+                total += i * i
+                i += 2
+            return total
+        """,
+    "a fraction that goes past what is looked for": """
+        def f():
+            x = 0.0
+            while x != 1.0:
+                x += 0.1
+            return x
+        """,
+    "a step in the wrong way": """
+        def f(text='abc'):
+            i = len(text) - 1
+            while i >= 0:
+                i = 1 + i
+            return i
+        """,
+    "two sides of an equation": """
+        def f(a=2, b=3, n=7):
+            x, y = 0, n // b
+            while a * x + b * y != n:
+                x -= n // b
+                y += n // a
+            return x, y
+        """,
+    "a loop that is left from within": """
+        LIMIT = 5
+
+        def f():
+            i = 1
+            while True:
+                if i == LIMIT + 3 or not (i < 10 or i):
+                    break
+                else:
+                    i -= 1
+            return i
         """,
     "a loop in a loop in a loop": """
         def f():
@@ -625,6 +668,35 @@ ENDS = {
                 n = n // 2 if n % 2 == 0 else 3 * n + 1
             return 'end'
         """,
+    "a number that meets what is looked for after a long way": """
+        def f():
+            i, n = -90000, 9
+            while i != n:
+                i += 3
+            return 'end'
+        """,
+    "an error after a long way": """
+        def f():
+            i, total = -30000, 0
+            try:
+                while i != 1 - 30000:
+                    total += 1 // i
+                    i += 2
+            except ZeroDivisionError:
+                return 'end'
+        """,
+    "a length of its own": """
+        def f():
+            xs, i = [0], 0
+
+            def len(_):
+                xs.append(0)
+                return xs.__len__()
+
+            while i < len(xs) and xs.__len__() < 300:
+                i -= 1
+            return 'end'
+        """,
     "a way longer than it is looked at": """
         def f():
             n = 0
@@ -680,8 +752,7 @@ def test_the_sandbox_says_so_and_goes_on_with_the_next_test() -> None:
         with opened(policy) as box:
             result = box.result(code, "assert f(5) == 3", "assert f(2) == 2", limits=limits)
         told = [(verdict.verdict, verdict.exception) for verdict in result.verdicts]
-        never = "it never ends: a loop comes back to a state that it had"
-        assert told == [("timeout", never), ("pass", None)], policy
+        assert told == [("timeout", NEVER_ENDS), ("pass", None)], policy
 
 
 def test_who_asks_a_program_that_ends_does_not_disturb_it() -> None:

@@ -94,7 +94,7 @@ _APART = {"decontaminate": {"semantic"}}  # what decides one of the stages with 
 
 AskingStage = Callable[..., Awaitable[Outcome]]
 
-_FORMAT = 10  # raise it when a stage makes other rows of the same input: old runs are then redone
+_FORMAT = 11  # raise it when a stage makes other rows of the same input: old runs are then redone
 
 
 def no_embedding(texts: Sequence[str]) -> NoReturn:

@@ -27,6 +27,7 @@ from opencodeinstruct.tools.sandbox.inside.records import (
     records_of,
 )
 
+NEVER_ENDS = "it never ends: a loop comes back to a state that it had, or moves away from its end"
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 FORGED = TestVerdict("refused", "the program wrote verdicts of its own")
 Seen = TestVerdict | None
@@ -100,7 +101,7 @@ def epitaph(stretch: Stretch) -> TestVerdict:
     if stretch.cause == SPENT:
         return TestVerdict("timeout", "the whole program took longer than it may")
     if (stretch.cause, stretch.status) == (KILLED, NEVER):
-        return TestVerdict("timeout", "it never ends: a loop comes back to a state that it had")
+        return TestVerdict("timeout", NEVER_ENDS)
     if stretch.cause == KILLED:
         name = signal.strsignal(stretch.status) or "unknown"
         return TestVerdict("crash", f"killed by signal {stretch.status} ({name})")

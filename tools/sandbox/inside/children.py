@@ -62,6 +62,7 @@ class Child:
         self.line: socket.socket | None = None
         self.seen = 0
         self.before = 0.0  # seconds of CPU that the process with the tests had used before
+        self.unasked = True  # whether it will ever end
         means.steps.clear()
         if order.split:
             self.apart()
@@ -168,9 +169,13 @@ class Child:
         return min(wall, self.order.cpu - (self.cpu() - self.cpu_from))
 
     def wonder(self) -> float:
-        """Have it see whether it will ever end, where it is time; seconds until it is again."""
-        used = self.cpu() - self.cpu_from
+        """Have it see whether it will ever end, where it is time; seconds until it is again.
+
+        It is asked first by all that it has used: when the step began is known no better.
+        """
+        used = self.cpu() - (0.0 if self.unasked else self.cpu_from)
         if used >= 0.9 * self.look_at:
+            self.unasked = False
             self.look_at = 4 * max(used, self.look_at)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.peer or self.pid, LOOK)

@@ -3,8 +3,9 @@
 Of programs that use up their time many are in a loop that comes back to the state that it had
 before: a search that does not move, a number that stays what it is. The fork server sends a signal
 to a process that has used some time, and what is here then looks at the loops that the program is
-in, for some thousand turns. Where the state of one comes back (Brent's algorithm), it cannot end,
-and the process says so by the signal of a time limit. What cannot be told, or would take long, goes
+in, for some thousand turns. Where the state of one comes back (Brent's algorithm), or its
+numbers move away from where it would end (`drift`), it cannot end, and the process says so by the
+signal of a time limit. What cannot be told, or would take long, goes
 on as if nothing had been.
 
 No verdict rests on what a candidate could bend: it can make its own program end as a `timeout`.
@@ -21,6 +22,7 @@ import time
 from types import FrameType, FunctionType
 from typing import Any
 
+from opencodeinstruct.tools.sandbox.inside.drift import Drift
 from opencodeinstruct.tools.sandbox.inside.findings import SOLUTION
 from opencodeinstruct.tools.sandbox.inside.loops import (
     SCALARS,
@@ -29,6 +31,8 @@ from opencodeinstruct.tools.sandbox.inside.loops import (
     Unclear,
     called_only,
     loops_around,
+    names_in,
+    own_names,
 )
 
 LOOK, NEVER = _signal.SIGURG, _signal.SIGXCPU
@@ -92,6 +96,7 @@ class State:
             if isinstance(value, FunctionType):
                 self.reached.call(value)
                 self.reached.names.remove(name)
+        self.drift = drift_of(loop, frame)
         self.forget()
 
     def forget(self) -> None:
@@ -99,6 +104,20 @@ class State:
         self.kept: bytes | None = None
         self.lengths: dict[str, int] = {}
         self.turns, self.power = 0, 1
+
+    def drifts(self) -> bool:
+        """Whether its numbers move on by the same amount, away from where it would end."""
+        return self.drift is not None and self.drift.never_ends(self.values())
+
+    def values(self) -> dict[str, Any]:
+        """What the names of the loop are, those of the module among them."""
+        here, space, names = self.frame.f_locals, self.frame.f_globals, names_in([self.loop.node])
+        own = own_names(self.frame.f_code)
+        return {
+            name: here[name] if name in own else space[name]
+            for name in names
+            if name in (here if name in own else space)
+        }
 
     def returns(self) -> bool:
         """Whether the state is one that there was before; `Unclear` if it is not plain data."""
@@ -141,6 +160,16 @@ class State:
             size - self.lengths.get(name, 0) <= MOST_GROWTH * turns
             for name, size in self.texts().items()
         )
+
+
+def drift_of(loop: Loop, frame: FrameType) -> Drift | None:
+    """The drift of `loop`, where it moves nothing but the function's own names."""
+    try:
+        drift = Drift(loop.node, loop.grow)
+    except Unclear:
+        return None
+    code = frame.f_code
+    return drift if set(drift.moves) <= set(code.co_varnames) - set(code.co_cellvars) else None
 
 
 def plain(values: list[Any]) -> None:
@@ -244,7 +273,7 @@ class Watch:
                 state.forget()
             elif line == loop.marker:
                 try:
-                    over = state.returns()
+                    over = state.drifts() or state.returns()
                 except Unclear:
                     self.loops[frame].remove(state)
                     continue

@@ -58,7 +58,7 @@ class Reached:
 
     def take(self, nodes: list[ast.stmt], code: CodeType, space: dict[str, Any]) -> None:
         """Follow the names in `nodes`, which are in `code` or in a function that it calls."""
-        own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+        own = own_names(code)
         inner = set(inner_names(nodes))
         called = called_only(nodes)
         for name in sorted(names_in(nodes)):
@@ -177,6 +177,11 @@ def names_in(nodes: list[Any]) -> set[str]:
     found = {node.id for node in every(nodes) if isinstance(node, ast.Name)}
     handlers = (node for node in every(nodes) if isinstance(node, ast.ExceptHandler))
     return found | {handler.name for handler in handlers if handler.name}
+
+
+def own_names(code: CodeType) -> set[str]:
+    """The names of a function that are none of its module's."""
+    return {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
 
 
 def called_only(nodes: list[Any]) -> set[str]:
