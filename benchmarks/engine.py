@@ -4,7 +4,8 @@ Rows a second and client CPU a request against a server of its own on this machi
 1,024 requests in flight, at a fixed 200 ms and at log-normal times of 2 s on average; how full the
 server's places are; whether memory grows; what is paid twice after kills. The others are asked for
 by the Python that has them: `--python datatrove=/path/to/venv/bin/python`. What is not there is
-said and left out. With two cores or more the server has one for itself.
+said and left out. With two cores or more the server has one for itself. Tables and ratios come in
+the end.
 """
 
 import argparse
@@ -17,35 +18,23 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from rich.console import Console
+
+from benchmarks.engine_figures import Figures, tables
+
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ("ours", "datatrove", "curator", "distilabel", "designer", "gather")
 PACKAGES = {"gather": "openai", "curator": "bespokelabs.curator", "designer": "data_designer"}
 LATENCIES = ("fixed:0.2", "lognormal:2")
+LONG = "lognormal:2", 1024
+WIDTH = 150  # of tables that go to a pipe
 LONGEST = 900.0  # seconds for one measurement
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One client in one setting. `full` is the mean share of places in use from the first to the
-    last thousandth; memory is the client's, in MiB, after a fifth of the rows and at the end.
-    """
-
-    client: str
-    latency: str
-    in_flight: int
-    rows: int
-    rows_per_second: float
-    cpu_ms_per_row: float
-    full: float
-    asked_twice: int
-    early_mib: float
-    late_mib: float
 
 
 @contextmanager
@@ -199,6 +188,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=0, help="by default so many that it is steady")
     parser.add_argument("--long", type=int, default=50_000, help="rows of the long run of ours")
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=1, help="of all clients, in turns")
     return parser.parse_args()
 
 
@@ -206,18 +196,23 @@ def settings_of(given: argparse.Namespace) -> Iterator[tuple[str, str, int, int]
     """Client, latency, requests in flight and rows of every measurement."""
     for latency in given.latencies.split(","):
         for in_flight in map(int, given.in_flight.split(",")):
-            for client in given.clients.split(","):
+            for client in given.clients.split(",") * given.rounds:
                 rows = given.rows or (8 if latency.startswith("fixed") else 4) * in_flight
                 yield client, latency, in_flight, rows
-    if given.long:
-        yield "ours", "lognormal:2", 1024, given.long
+
+
+def tell(found: object) -> None:
+    """A line for what was measured, as it comes."""
+    sys.stdout.write(f"{json.dumps(found)}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
-    """Measure what was asked for; a line for each as it comes, JSON in the end."""
+    """Measure what was asked for; a line for each as it comes, tables and JSON in the end."""
     given = arguments()
     pythons = dict(pair.split("=", 1) for pair in given.python)
     report: dict[str, Any] = {"figures": []}
+    found: list[Figures] = []
     for client, latency, in_flight, rows in settings_of(given):
         python = pythons.get(client, sys.executable)
         if not has(client, python):
@@ -226,11 +221,18 @@ def main() -> None:
         figures = measured(client, python, latency, in_flight, rows)
         failed = {"client": client, "latency": latency, "in_flight": in_flight, "failed": figures}
         report["figures"].append(failed if isinstance(figures, str) else asdict(figures))
-        sys.stdout.write(f"{json.dumps(report['figures'][-1])}\n")
-        sys.stdout.flush()
+        found += [] if isinstance(figures, str) else [figures]
+        tell(report["figures"][-1])
+    long = measured("ours", sys.executable, *LONG, given.long) if given.long else None
+    if long is not None:
+        report["long"] = long if isinstance(long, str) else asdict(long)
+        tell(report["long"])
     if given.kills:
         report["kills"] = killed(256, 20_000, given.kills)
-        sys.stdout.write(f"{json.dumps(report['kills'])}\n")
+        tell(report["kills"])
+    out = Console(width=None if sys.stdout.isatty() else WIDTH)
+    for table in tables(found, None if isinstance(long, str) else long):
+        out.print(table)
     if given.json is not None:
         given.json.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -18,7 +18,7 @@ from benchmarks import report
 from benchmarks.agreement import COMPARED, Agreement, measure_agreement
 from benchmarks.footprint import Sample, WorkerMemory, measure_endurance, measure_memory
 from benchmarks.harness import Case, Setting
-from benchmarks.machine import machine_facts
+from benchmarks.machine import a_while, machine_facts
 from benchmarks.measure import become_subreaper
 from benchmarks.methods import METHODS, OURS
 from benchmarks.programs import at_pass_rate, load_cases
@@ -38,6 +38,9 @@ from opencodeinstruct.builder.files import write_json
 from opencodeinstruct.tools.endings import as_process
 
 PARTS = ("speed", "agreement", "memory")
+# of `a_while`, for a program whose verdict is compared: the slowest that passes needs 9, the
+# quickest that is to run out of time 16
+AGREE_WHILES = 12.0
 WIDTH = 150  # of tables that go to a pipe
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -88,8 +91,13 @@ def execution(
     parts: Annotated[str, typer.Option(help=f"Of {', '.join(PARTS)}: only these.")] = "",
     seconds: Annotated[float, typer.Option(min=0.1, help="Time limit of the speed part.")] = 1.0,
     agree_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Time limit where verdicts are compared.")
-    ] = 2.75,
+        float,
+        typer.Option(
+            min=0.0,
+            help="Time limit where verdicts are compared; by default such that a fast machine"
+            " and a slow one come to the same.",
+        ),
+    ] = 0.0,
     sample: Annotated[int, typer.Option(min=0, help="So many programs only, spread out.")] = 0,
     endurance: Annotated[
         int, typer.Option(min=0, metavar="N", help="Also run N programs and look for leaks.")
@@ -117,6 +125,7 @@ def execution(
     if sys.platform != "linux":
         raise Missing("benchmarks/execution.py needs Linux. Run it there.")
     become_subreaper()
+    agree_seconds = agree_seconds or round(AGREE_WHILES * a_while(), 2)
     out, progress = Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)
     found = Found(machine_facts())
     with Watch(progress) as watch:
