@@ -59,6 +59,28 @@ def test_no_more_tests_are_kept_than_were_asked_for() -> None:
     assert len(kept_tests(written(saying(GOOD), count=4))) == 4
 
 
+@pytest.mark.parametrize("count", [1, 3, 10, 40])
+def test_the_tester_is_shown_as_many_tests_as_he_is_to_write(count: int) -> None:
+    """Shown ten and asked for six, a small one goes on until it is cut off."""
+    asked: list[Request] = []
+    written(saying(GOOD, asked=asked), count=count, at_least=1)
+    shown = asked[0].messages[2].content
+    assert shown.count("\nassert count_even(") == min(count, 10)
+    assert shown.startswith("```python\nassert ")
+    assert shown.endswith("\n```")
+
+
+def test_pairs_of_a_program_are_as_many_as_were_asked_for_at_most() -> None:
+    asked: list[Request] = []
+    row = {**ROW, "contract": "stdio", "entry_point": None}
+    said = json.dumps({"tests": [{"input": "1\n", "output": "2"}]})
+    settings = TestgenSettings(count=6, at_least=1)
+    outcome = asyncio.run(testgen(row, saying(said, asked=asked), PROMPTS, settings, seed=0))
+    assert len(kept_tests(outcome)) == 1
+    assert asked[0].schema is not None
+    assert asked[0].schema["properties"]["tests"]["maxItems"] == 6
+
+
 def test_useless_tests_are_not_counted_among_those_that_were_asked_for() -> None:
     said = fenced("assert f(1) == f(1)", "assert g(1)", "assert f(1) == 2", "assert f(2) == 3")
     assert kept_tests(written(saying(said), count=2, at_least=2)) == [

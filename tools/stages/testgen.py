@@ -16,7 +16,7 @@ from opencodeinstruct.tools.ports import Ask, Request, Sampling, seed_of
 from opencodeinstruct.tools.prompt import Prompts
 from opencodeinstruct.tools.stages.asking import EVIDENCE, Unreadable, ask_until_read, with_cost
 from opencodeinstruct.tools.text.faults import always_holds
-from opencodeinstruct.tools.text.printed_tests import PAIRS_SCHEMA, printed_lines
+from opencodeinstruct.tools.text.printed_tests import pairs_schema, printed_lines
 from opencodeinstruct.tools.text.python_code import (
     assert_lines,
     calls,
@@ -74,7 +74,7 @@ async def testgen(
         ),
         sampling=settings.sampling,
         seed=seed_of(seed, "testgen", row["id"]),
-        schema=PAIRS_SCHEMA if is_program else None,
+        schema=pairs_schema(settings.count) if is_program else None,
     )
     reading = await ask_until_read(ask, request, read, tries=settings.tries)
     asked = {**with_cost(row, reading.answers), "tester_model": reading.answer.model}

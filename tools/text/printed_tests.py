@@ -13,13 +13,16 @@ _PAIR = {
     "required": ["input", "output"],
     "additionalProperties": False,
 }
-PAIRS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"tests": {"type": "array", "items": _PAIR}},
-    "required": ["tests"],
-    "additionalProperties": False,
-}
-"""The JSON schema of the tester's answer for a program."""
+
+
+def pairs_schema(count: int) -> dict[str, Any]:
+    """The JSON schema of the tester's answer for a program: at most `count` pairs."""
+    return {
+        "type": "object",
+        "properties": {"tests": {"type": "array", "items": _PAIR, "maxItems": count}},
+        "required": ["tests"],
+        "additionalProperties": False,
+    }
 
 
 def printed_lines(text: str) -> list[str]:
