@@ -39,6 +39,21 @@ _RESULT_IS = re.compile(
     rf"(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}",
     re.IGNORECASE,
 )
+# "Returns how often each word occurs": as many numbers as there are words.
+_ONE_FOR_EACH = re.compile(
+    r"\breturns?\s+(?:the\s+)?(?:number of times|how (?:many times|often)|counts? of) "
+    r"(?:each|every)\b",
+    re.IGNORECASE,
+)
+_SINGLE = {"int", "float", "bool"}
+# "..., 0 where there are none" of a greeting, from a text about numbers; not of "'0' if"
+_A_NUMBER = re.compile(
+    r"(?:,|\b(?:and|or|returns?|gives?))\s+-?\d+ (?:where|if|when)\b", re.IGNORECASE
+)
+_OF_NUMBERS = re.compile(
+    r"\b(?:numbers?|numerals?|integers?|digits?|counts?|sums?|totals?|how many|binary|decimal)\b",
+    re.IGNORECASE,
+)
 _ARGUMENT_IS = re.compile(
     rf"\b(?:an?|one)\s+(?:[a-z-]+\s+){{0,2}}?{_TYPE}\s+`(?P<name>\w+)`", re.IGNORECASE
 )
@@ -68,6 +83,17 @@ def result_differs(problem: str, signature: Signature) -> str | None:
     for name, words in _MUST_BE_SAID.items():
         if types == {name} and words.search(problem) is None:
             return f"nothing of the {name} that is returned"
+    return _number_differs(problem, types)
+
+
+def _number_differs(problem: str, types: set[str]) -> str | None:
+    """Where `problem` gives one number for many things, or a number for a text."""
+    one_for_each = _ONE_FOR_EACH.search(problem)
+    if one_for_each is not None and types <= _SINGLE:
+        return one_for_each[0]
+    number = _A_NUMBER.search(problem)
+    if number is not None and types == {"str"} and _OF_NUMBERS.search(problem) is None:
+        return number[0].lstrip(", ")
     return None
 
 
