@@ -111,7 +111,8 @@ class Drift:
         apart = one - other
         whole = type(apart) is int and type(step) is int
         if not whole:
-            if not (self.is_sure(left, here) and self.is_sure(right, here)):
+            both = not self.is_fixed(left) and not self.is_fixed(right)
+            if both or not (self.is_sure(left, here) and self.is_sure(right, here)):
                 raise Unclear("rounding may go either way")
             apart = (one > other) - (one < other)  # a difference may be rounded
         return HOLDS[kind](apart, step, whole)
