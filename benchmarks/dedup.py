@@ -24,6 +24,7 @@ from rich.table import Table
 
 from benchmarks.dedup_corpus import Truth, exact_pairs, write_corpus
 from benchmarks.machine import machine_facts
+from benchmarks.tables import stdout_console
 from benchmarks.whole_process import Cost, cost_of
 from opencodeinstruct.builder.errors import ProjectError
 from opencodeinstruct.builder.files import write_json
@@ -154,7 +155,7 @@ def dedup(
     ] = 5,
 ) -> None:
     """Compare ours with its peers in speed, memory and rightness, and print the tables."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = stdout_console(WIDTH)
     peers, counts = _peers(peer_python or ()), _counts(scale)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -24,16 +24,14 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.engine_figures import Figures, tables
+from benchmarks.tables import stdout_console
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ("ours", "datatrove", "curator", "distilabel", "designer", "gather")
 PACKAGES = {"gather": "openai", "curator": "bespokelabs.curator", "designer": "data_designer"}
 LATENCIES = ("fixed:0.2", "lognormal:2")
 LONG = "lognormal:2", 1024
-WIDTH = 150  # of tables that go to a pipe
 LONGEST = 900.0  # seconds for one measurement
 
 
@@ -230,7 +228,7 @@ def main() -> None:
     if given.kills:
         report["kills"] = killed(256, 20_000, given.kills)
         tell(report["kills"])
-    out = Console(width=None if sys.stdout.isatty() else WIDTH)
+    out = stdout_console()
     for table in tables(found, None if isinstance(long, str) else long):
         out.print(table)
     if given.json is not None:

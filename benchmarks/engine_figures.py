@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 from rich.table import Table
 
-from benchmarks.report import table
+from benchmarks.tables import table
 
 HELD = {"datatrove": 3.0, "designer": 10.0}
 """So many times the rows a second of each are aimed at."""
@@ -49,9 +50,21 @@ class Figures:
 
 def tables(figures: Sequence[Figures], long: Figures | None) -> list[Table]:
     """What was measured, setting by setting, then what is aimed at."""
-    settings = list(dict.fromkeys(one.setting for one in figures))
-    made = [setting_table([one for one in figures if one.setting == each]) for each in settings]
-    return [*made, held_table(figures, long)]
+    settings = by_setting(figures)
+    return [*map(setting_table, settings), held_table(settings, long)]
+
+
+def by_setting(figures: Sequence[Figures]) -> list[list[Figures]]:
+    """The figures of each setting."""
+    settings: dict[tuple[str, int], list[Figures]] = {}
+    for one in figures:
+        settings.setdefault(one.setting, []).append(one)
+    return list(settings.values())
+
+
+def runs_of(figures: Sequence[Figures], client: str) -> list[Figures]:
+    """The figures of one client."""
+    return [one for one in figures if one.client == client]
 
 
 def setting_table(figures: Sequence[Figures]) -> Table:
@@ -59,7 +72,7 @@ def setting_table(figures: Sequence[Figures]) -> Table:
     first = figures[0]
     rows = []
     for client in dict.fromkeys(one.client for one in figures):
-        runs = [one for one in figures if one.client == client]
+        runs = runs_of(figures, client)
         rate = rate_of(runs)
         rows.append(
             [
@@ -89,43 +102,33 @@ def cpu_of(runs: Sequence[Figures]) -> float:
     return median(one.cpu_ms_per_row for one in runs)
 
 
-def times(figures: Sequence[Figures], client: str, of: str) -> str:
+def times(figures: Sequence[Figures], client: str, of: Literal["rate", "cpu"]) -> str:
     """How many times the rows of `client` ours does, or how many times less CPU it takes."""
     ratio = ratio_of(figures, client, of)
     return "" if ratio is None or client == "ours" else f"{ratio:.1f}x"
 
 
-def ratio_of(figures: Sequence[Figures], client: str, of: str) -> float | None:
+def ratio_of(figures: Sequence[Figures], client: str, of: Literal["rate", "cpu"]) -> float | None:
     """That ratio within one setting; None where one of the two is missing."""
-    ours = [one for one in figures if one.client == "ours"]
-    theirs = [one for one in figures if one.client == client]
+    ours, theirs = runs_of(figures, "ours"), runs_of(figures, client)
     if not ours or not theirs:
         return None
-    if of == "rate":
-        return rate_of(ours) / rate_of(theirs)
-    return cpu_of(theirs) / cpu_of(ours)
+    return rate_of(ours) / rate_of(theirs) if of == "rate" else cpu_of(theirs) / cpu_of(ours)
 
 
-def held_table(figures: Sequence[Figures], long: Figures | None) -> Table:
+def held_table(settings: Sequence[Sequence[Figures]], long: Figures | None) -> Table:
     """What is aimed at, beside what was measured.
 
     Where the answers' time alone keeps anybody from it, that is said.
     """
-    rows = []
-    for setting in dict.fromkeys(one.setting for one in figures):
-        rows += held_rows([one for one in figures if one.setting == setting])
+    rows = [row for figures in settings for row in held_rows(figures)]
     if long is not None:
         growth = long.late_mib / long.early_mib if long.early_mib else 1.0
         where = f"{long.rows:,} rows, {long.in_flight:,}"
         rows += [
-            [where, "places full", f"at least {LEAST_FULL:g}", said(long.full, LEAST_FULL)],
-            [where, "CPU ms", f"at most {MOST_CPU_MS:g}", below(long.cpu_ms_per_row, MOST_CPU_MS)],
-            [
-                where,
-                "memory, end to a fifth",
-                f"at most {MOST_GROWTH:g}",
-                below(growth, MOST_GROWTH),
-            ],
+            [where, "places full", *at_least(LEAST_FULL, long.full)],
+            [where, "CPU ms", *at_most(MOST_CPU_MS, long.cpu_ms_per_row)],
+            [where, "memory, end to a fifth", *at_most(MOST_GROWTH, growth)],
         ]
     return table("Aimed at", ("setting", "what", "aim", "measured"), rows, left=3)
 
@@ -138,21 +141,26 @@ def held_rows(figures: Sequence[Figures]) -> list[list[str]]:
     for client, aim in HELD.items() if first.is_fixed else ():
         ratio = ratio_of(figures, client, "rate")
         if ratio is not None:
-            most = first.most / rate_of([one for one in figures if one.client == client])
+            most = first.most / rate_of(runs_of(figures, client))
             limit = f", nobody can have more than {most:.1f}" if most < aim else ""
-            what = f"rows/s to {client}"
-            rows.append([where, what, f"at least {aim:g}", said(ratio, aim) + limit])
-    ours = [one for one in figures if one.client == "ours"]
+            asked, measured = at_least(aim, ratio)
+            rows.append([where, f"rows/s to {client}", asked, measured + limit])
+    ours = runs_of(figures, "ours")
     if ours:
-        rows.append([where, "CPU ms", f"at most {MOST_CPU_MS:g}", below(cpu_of(ours), MOST_CPU_MS)])
+        rows.append([where, "CPU ms", *at_most(MOST_CPU_MS, cpu_of(ours))])
     return rows
 
 
-def said(measured: float, aim: float) -> str:
-    """The figure, and whether it reaches the aim."""
-    return f"{measured:.2f} {'reached' if measured >= aim else 'MISSED'}"
+def at_least(aim: float, measured: float) -> tuple[str, str]:
+    """The aim in words, and what was measured."""
+    return f"at least {aim:g}", kept(measured, measured >= aim)
 
 
-def below(measured: float, aim: float) -> str:
-    """The figure, and whether it stays within the aim."""
-    return f"{measured:.2f} {'reached' if measured <= aim else 'MISSED'}"
+def at_most(aim: float, measured: float) -> tuple[str, str]:
+    """The aim in words, and what was measured."""
+    return f"at most {aim:g}", kept(measured, measured <= aim)
+
+
+def kept(measured: float, reached: bool) -> str:
+    """The figure, and whether it keeps its aim."""
+    return f"{measured:.2f} {'reached' if reached else 'MISSED'}"

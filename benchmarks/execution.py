@@ -32,6 +32,7 @@ from benchmarks.speed import (
     measure_speed,
     slow_ones,
 )
+from benchmarks.tables import stdout_console
 from benchmarks.watching import Watch
 from opencodeinstruct.builder.errors import Missing
 from opencodeinstruct.builder.files import write_json
@@ -41,7 +42,6 @@ PARTS = ("speed", "agreement", "memory")
 # of `a_while`, for a program whose verdict is compared: the slowest that passes needs 9, the
 # quickest that is to run out of time 16
 AGREE_WHILES = 12.0
-WIDTH = 150  # of tables that go to a pipe
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -54,6 +54,7 @@ class Found:
     speeds: Speeds = field(default_factory=Speeds)
     sets: list[ProgramSet] = field(default_factory=list)
     agreement: list[Agreement] = field(default_factory=list)
+    agree_seconds: float = 0.0
     memory: list[WorkerMemory] = field(default_factory=list)
     endurance: list[Sample] = field(default_factory=list)
 
@@ -91,13 +92,13 @@ def execution(
     parts: Annotated[str, typer.Option(help=f"Of {', '.join(PARTS)}: only these.")] = "",
     seconds: Annotated[float, typer.Option(min=0.1, help="Time limit of the speed part.")] = 1.0,
     agree_seconds: Annotated[
-        float,
+        float | None,
         typer.Option(
-            min=0.0,
+            min=0.1,
             help="Time limit where verdicts are compared; by default such that a fast machine"
             " and a slow one come to the same.",
         ),
-    ] = 0.0,
+    ] = None,
     sample: Annotated[int, typer.Option(min=0, help="So many programs only, spread out.")] = 0,
     endurance: Annotated[
         int, typer.Option(min=0, metavar="N", help="Also run N programs and look for leaks.")
@@ -125,22 +126,22 @@ def execution(
     if sys.platform != "linux":
         raise Missing("benchmarks/execution.py needs Linux. Run it there.")
     become_subreaper()
-    agree_seconds = agree_seconds or round(AGREE_WHILES * a_while(), 2)
-    out, progress = Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)
+    out, progress = stdout_console(), Console(stderr=True)
     found = Found(machine_facts())
     with Watch(progress) as watch:
         if "speed" in wanted:
             found.sets = sets_of(cases, seconds, watch)
             found.speeds = measure_speed(plan, found.sets, watch)
         if "agreement" in wanted:
-            setting = Setting(workers=min(plan.workers), seconds=agree_seconds)
+            found.agree_seconds = agree_seconds or round(AGREE_WHILES * a_while(), 2)
+            setting = Setting(workers=min(plan.workers), seconds=found.agree_seconds)
             compared = [name for name in COMPARED if name in chosen]
             found.agreement = measure_agreement(compared, cases, setting, watch)
         if set(chosen) & set(OURS) and ("memory" in wanted or endurance):
             measure_ours(found, plan, cases, endurance, watch, memory="memory" in wanted)
-    show(found, plan, agree_seconds, out)
+    show(found, plan, out)
     if json is not None:
-        write_json(json, as_json(found, plan, len(cases), agree_seconds))
+        write_json(json, as_json(found, plan, len(cases)))
 
 
 def thinned(cases: list[Case], sample: int) -> list[Case]:
@@ -175,7 +176,7 @@ def measure_ours(
         found.endurance = measure_endurance(endurance, max(plan.workers), quick, watch)
 
 
-def show(found: Found, plan: Plan, agree_seconds: float, out: Console) -> None:
+def show(found: Found, plan: Plan, out: Console) -> None:
     """Every table that there is something for."""
     facts = found.facts
     lines = [f"{facts['processor']}, {facts['cores']} cores, {facts['kernel']}, load at the start "]
@@ -186,7 +187,8 @@ def show(found: Found, plan: Plan, agree_seconds: float, out: Console) -> None:
         tables += report.ratio_tables(found.speeds, plan.workers)
         lines.append(report.slow_line(found.sets[0]))
     lines += report.left_out_lines(found.speeds)
-    tables += report.agreement_tables(found.agreement, agree_seconds) if found.agreement else []
+    if found.agreement:
+        tables += report.agreement_tables(found.agreement, found.agree_seconds)
     tables += [report.memory_table(found.memory)] if found.memory else []
     tables += [report.endurance_table(found.endurance)] if found.endurance else []
     for line in lines:
@@ -195,11 +197,11 @@ def show(found: Found, plan: Plan, agree_seconds: float, out: Console) -> None:
         out.print(table)
 
 
-def as_json(found: Found, plan: Plan, programs: int, agree_seconds: float) -> dict[str, Any]:
+def as_json(found: Found, plan: Plan, programs: int) -> dict[str, Any]:
     """Every figure, with what it was measured on."""
     return {
         "machine": found.facts,
-        "plan": {**asdict(plan), "programs": programs, "agree_seconds": agree_seconds},
+        "plan": {**asdict(plan), "programs": programs, "agree_seconds": found.agree_seconds},
         "versions": found.speeds.versions,
         "left_out": found.speeds.left_out,
         "sets": [

@@ -1,10 +1,8 @@
 """The tables of the execution benchmark, as Markdown that is read in a terminal too."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import median
 
-from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.agreement import Agreement
@@ -12,18 +10,9 @@ from benchmarks.footprint import Sample, WorkerMemory
 from benchmarks.methods import METHODS
 from benchmarks.ratios import HELD, Held, Ratio, ratio_of
 from benchmarks.speed import WHOLE, ProgramSet, Run, Speeds
+from benchmarks.tables import table
 
 MIB = 1 << 20
-
-
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> Table:
-    """A Markdown table whose first `left` columns are words and the others numbers."""
-    made = Table(title=title, title_justify="left", box=box.MARKDOWN, safe_box=False)
-    for index, name in enumerate(columns):
-        made.add_column(name, justify="left" if index < left else "right", overflow="fold")
-    for row in rows:
-        made.add_row(*map(escape, row))
-    return made
 
 
 def speed_tables(speeds: Speeds, sets: Sequence[ProgramSet], workers: Sequence[int]) -> list[Table]:

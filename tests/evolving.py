@@ -72,11 +72,16 @@ def made(request: Request, *, offspring: int | None = None) -> str:
         assert asked is not None
         count = int(asked[1]) if offspring is None else offspring
         return json.dumps({"problems": [problem(draw) for _ in range(count)]})
-    change = request.messages[-1].content.rpartition("Change:")[2].strip()
+    change = told_change(request)
     said = problem(draw, *new_arguments(change))
     said["problem"] += "".join(f" So that {rule}." for rule in rules_in(change))
     said["signature"] = said["signature"].removesuffix(" -> int")  # a rule may return another type
     return json.dumps(said)
+
+
+def told_change(request: Request) -> str:
+    """What a mutation is told to change."""
+    return request.messages[-1].content.rpartition("Change:")[2].strip()
 
 
 def is_crossover(request: Request) -> bool:

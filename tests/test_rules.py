@@ -18,7 +18,7 @@ from opencodeinstruct.tools.stages.rules import (
     rules_for_result,
 )
 from tests.asks import by
-from tests.evolving import evolved, kept_rows, parent, reasons
+from tests.evolving import evolved, kept_rows, parent, reasons, told_change
 
 EVERY_ARGUMENT = (
     "def f(xs: list[int], words: list[str], text: str, n: int, x: float, prices: dict[str, int])"
@@ -129,7 +129,7 @@ def test_two_steps_are_a_rule_of_an_argument_and_one_of_the_result() -> None:
 
 def _child_of(request: Request, *, brings: bool, tells: bool) -> str:
     """A child that has what its change brings in, or has not; that tells the rule, or does not."""
-    change = request.messages[-1].content.rpartition("Change:")[2].strip()
+    change = told_change(request)
     names = ("numbers", *(new_arguments(change) if brings else ()))
     words = " ".join(f"word{Random(change + str(n)).getrandbits(30)}" for n in range(12))
     said = ", ".join(f"`{name}`, with `{name}`" for name in names)
@@ -152,7 +152,7 @@ def test_a_child_without_the_rule_or_the_argument_of_its_change_is_dropped(
     changes: list[str] = []
 
     def ask(request: Request) -> str:
-        changes.append(request.messages[-1].content.rpartition("Change:")[2].strip())
+        changes.append(told_change(request))
         return _child_of(request, brings=brings, tells=tells)
 
     weights = {"add-constraint": 1.0, "more-reasoning": 1.0}
@@ -181,7 +181,7 @@ def test_a_child_that_ends_with_what_its_author_was_told_is_dropped(
     operation: str, hints: Hints
 ) -> None:
     def ask(request: Request) -> str:
-        change = request.messages[-1].content.rpartition("Change:")[2].strip()
+        change = told_change(request)
         child = json.loads(_child_of(request, brings=True, tells=True))
         return json.dumps(child | {"problem": f"{child['problem']} {change.capitalize()}"})
 

@@ -8,6 +8,7 @@ does not change to numbers, so that both sides of what it asks are linear in the
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -171,11 +172,11 @@ HARMLESS = (
     ast.Constant,
 )
 RECKONED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: lambda one, other: one + other,
-    ast.Sub: lambda one, other: one - other,
-    ast.Mult: lambda one, other: one * other,
-    ast.FloorDiv: lambda one, other: one // other,
-    ast.Mod: lambda one, other: one % other,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
 }
 HOLDS: dict[type[ast.cmpop], Callable[[Any, Any, bool], bool]] = {
     ast.Lt: lambda apart, step, _: apart < 0 and step <= 0,

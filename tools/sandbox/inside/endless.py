@@ -3,10 +3,9 @@
 Of programs that use up their time many are in a loop that comes back to the state that it had
 before: a search that does not move, a number that stays what it is. The fork server sends a signal
 to a process that has used some time, and what is here then looks at the loops that the program is
-in, for some thousand turns. Where the state of one comes back (Brent's algorithm), or its
-numbers move away from where it would end (`drift`), it cannot end, and the process says so by the
-signal of a time limit. What cannot be told, or would take long, goes
-on as if nothing had been.
+in, for some thousand turns. Where the state of one comes back (Brent's algorithm), or its numbers
+move away from where it would end (`drift`), it cannot end, and the process says so by the signal of
+a time limit. What cannot be told, or would take long, goes on as if nothing had been.
 
 No verdict rests on what a candidate could bend: it can make its own program end as a `timeout`.
 """
@@ -96,6 +95,8 @@ class State:
             if isinstance(value, FunctionType):
                 self.reached.call(value)
                 self.reached.names.remove(name)
+        names, own = names_in([loop.node]), own_names(frame.f_code)
+        self.inner, self.outer = names & own, names - own
         self.drift = drift_of(loop, frame)
         self.forget()
 
@@ -111,13 +112,9 @@ class State:
 
     def values(self) -> dict[str, Any]:
         """What the names of the loop are, those of the module among them."""
-        here, space, names = self.frame.f_locals, self.frame.f_globals, names_in([self.loop.node])
-        own = own_names(self.frame.f_code)
-        return {
-            name: here[name] if name in own else space[name]
-            for name in names
-            if name in (here if name in own else space)
-        }
+        here, space = self.frame.f_locals, self.frame.f_globals
+        inner = {name: here[name] for name in self.inner if name in here}
+        return inner | {name: space[name] for name in self.outer if name in space}
 
     def returns(self) -> bool:
         """Whether the state is one that there was before; `Unclear` if it is not plain data."""
