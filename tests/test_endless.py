@@ -752,7 +752,8 @@ def test_the_sandbox_says_so_and_goes_on_with_the_next_test() -> None:
             result = box.result(code, "assert f(5) == 3", "assert f(2) == 2", limits=limits)
         told = [(verdict.verdict, verdict.exception) for verdict in result.verdicts]
         never = (
-            "it never ends: a loop comes back to a state that it had, or moves away from its end"
+            "it does not end in time: a loop comes back to a state that it had, moves away from its"
+            " end, or has more turns left than there is time for"
         )
         assert told == [("timeout", never), ("pass", None)], policy
 

@@ -148,6 +148,19 @@ def test_a_test_that_hangs_or_dies_costs_only_itself(sandbox: Open) -> None:
     assert sandbox.verdicts(code, *tests) == expected
 
 
+def test_what_a_program_used_counts_although_it_ended_by_itself(sandbox: Open) -> None:
+    code = (
+        "import os, time\ndef f(seconds):\n"
+        "    while time.process_time() < seconds: pass\n    os._exit(0)"
+    )
+    limits = Limits(cpu_seconds=5, wall_seconds=20, total_seconds=0.5)
+    result = sandbox.result(code, *["assert f(0.2)"] * 9, limits=limits)
+    verdicts = [verdict.verdict for verdict in result.verdicts]
+    assert verdicts[:2] == ["crash", "crash"]
+    assert verdicts[4:] == ["timeout"] * 5  # the program has used up its half second
+    assert result.cpu_seconds >= 0.4
+
+
 def test_a_program_without_tests_has_no_verdicts(sandbox: Open) -> None:
     assert sandbox.result("while True: pass").verdicts == ()
 

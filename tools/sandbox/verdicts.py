@@ -27,7 +27,10 @@ from opencodeinstruct.tools.sandbox.inside.records import (
     records_of,
 )
 
-NEVER_ENDS = "it never ends: a loop comes back to a state that it had, or moves away from its end"
+NEVER_ENDS = (
+    "it does not end in time: a loop comes back to a state that it had, moves away from its end, "
+    "or has more turns left than there is time for"
+)
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 FORGED = TestVerdict("refused", "the program wrote verdicts of its own")
 Seen = TestVerdict | None

@@ -16,6 +16,7 @@ from opencodeinstruct.tools.sandbox.inside.standing import Standing
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 
 SETTLE_LOOKS, SETTLE_SECONDS = 100, 0.001
+LOOK_AFTER = 0.1  # seconds of CPU, at most, until it is asked once more whether it will ever end
 
 
 class Means:
@@ -58,6 +59,7 @@ class Child:
         self.first_look = first_look
         self.pid = self.peer = 0
         self.ends: dict[int, int] = {}
+        self.spent: dict[int, float] = {}  # seconds of CPU of those that ended
         self.broken = False
         self.line: socket.socket | None = None
         self.seen = 0
@@ -161,7 +163,12 @@ class Child:
 
     def cpu(self) -> float:
         """Seconds of CPU that both processes have used for this."""
-        return max(0.0, cpu_of(self.judge()) - self.before) + cpu_of(self.peer)
+        judging = max(0.0, self.cpu_of(self.judge()) - self.before)
+        return judging + self.cpu_of(self.peer)
+
+    def cpu_of(self, pid: int) -> float:
+        """Seconds of CPU that a process has used, or had until it was collected."""
+        return self.spent[pid] if pid in self.spent else cpu_of(pid)
 
     def left(self) -> float:
         """Seconds that must pass before this step can have used up its time."""
@@ -176,7 +183,8 @@ class Child:
         used = self.cpu() - (0.0 if self.unasked else self.cpu_from)
         if used >= 0.9 * self.look_at:
             self.unasked = False
-            self.look_at = 4 * max(used, self.look_at)
+            used = max(used, self.look_at)
+            self.look_at = min(4 * used, used + LOOK_AFTER)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.peer or self.pid, LOOK)
         return max(self.look_at - used, SETTLE_SECONDS)
@@ -185,9 +193,10 @@ class Child:
         """Collect a process if it has ended, or with `wait` as soon as it has."""
         if pid and pid not in self.ends:
             with contextlib.suppress(ChildProcessError):
-                found, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
+                found, status, usage = os.wait4(pid, 0 if wait else os.WNOHANG)
                 if found:
                     self.ends[pid] = status
+                    self.spent[pid] = usage.ru_utime + usage.ru_stime
 
     def settle(self) -> None:
         """Learn how child and peer ended, of which one has; the other may be about to."""

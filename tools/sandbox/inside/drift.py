@@ -47,21 +47,11 @@ class Drift:
 
     def take(self, statement: ast.stmt, grow: set[str]) -> None:
         """Learn what `statement` adds to which name."""
-        match statement:
-            case ast.AugAssign(
-                target=ast.Name(id=name), op=ast.Add() | ast.Sub() as way, value=amount
-            ):
-                self.add(name, way, amount, grow)
-            case ast.Assign(
-                targets=[ast.Name(id=name)],
-                value=ast.BinOp(left=ast.Name(id=to), op=ast.Add() | ast.Sub() as way, right=amount)
-                | ast.BinOp(left=amount, op=ast.Add() as way, right=ast.Name(id=to)),
-            ) if to == name:
-                self.add(name, way, amount, set())
-            case ast.Pass():
-                pass
-            case _:
-                raise Unclear(type(statement).__name__)
+        added = addition(statement)
+        if added is not None:
+            self.add(*added, grow if isinstance(statement, ast.AugAssign) else set())
+        elif not isinstance(statement, ast.Pass):
+            raise Unclear(type(statement).__name__)
 
     def add(self, name: str, way: ast.operator, amount: ast.expr, grow: set[str]) -> None:
         """`amount` is added to `name`, or taken from it; of what is never read it may change."""
@@ -165,6 +155,21 @@ class Drift:
                 return self.step(left, here) * self.value(right, here)
             case _:
                 raise Unclear("not linear")
+
+
+def addition(statement: ast.stmt) -> tuple[str, ast.operator, ast.expr] | None:
+    """The name that `statement` adds to or takes from, which of both, and the amount."""
+    match statement:
+        case ast.AugAssign(target=ast.Name(id=name), op=ast.Add() | ast.Sub() as way, value=amount):
+            return name, way, amount
+        case ast.Assign(
+            targets=[ast.Name(id=name)],
+            value=ast.BinOp(left=ast.Name(id=to), op=ast.Add() | ast.Sub() as way, right=amount)
+            | ast.BinOp(left=amount, op=ast.Add() as way, right=ast.Name(id=to)),
+        ) if to == name:
+            return name, way, amount
+        case _:
+            return None
 
 
 HARMLESS = (

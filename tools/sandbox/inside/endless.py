@@ -1,11 +1,12 @@
-"""Whether a program that has been running for a while will ever end.
+"""Whether a program that has been running for a while will ever end, or end in time.
 
 Of programs that use up their time many are in a loop that comes back to the state that it had
 before: a search that does not move, a number that stays what it is. The fork server sends a signal
 to a process that has used some time, and what is here then looks at the loops that the program is
 in, for some thousand turns. Where the state of one comes back (Brent's algorithm), or its numbers
 move away from where it would end (`drift`), it cannot end, and the process says so by the signal of
-a time limit. What cannot be told, or would take long, goes on as if nothing had been.
+a time limit; it does the same where a loop has more turns left than there is time for (`lengthy`).
+What cannot be told, or would take long, goes on as if nothing had been.
 
 No verdict rests on what a candidate could bend: it can make its own program end as a `timeout`.
 """
@@ -23,12 +24,14 @@ from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside.drift import Drift
 from opencodeinstruct.tools.sandbox.inside.findings import SOLUTION
+from opencodeinstruct.tools.sandbox.inside.lengthy import is_too_long
 from opencodeinstruct.tools.sandbox.inside.loops import (
     SCALARS,
     Loop,
     Reached,
     Unclear,
     called_only,
+    line_of,
     loops_around,
     names_in,
     own_names,
@@ -40,19 +43,36 @@ ALARMS = (
     *(_signal.SIGIO, NEVER),
 )
 MOST_TURNS, MOST_EVENTS = 2000, 50_000
-MOST_SECONDS = 0.02  # of CPU for one look
+MOST_SECONDS, MOST_SHARE = 0.02, 0.25  # of CPU for one look; of what was used before it
+WATCH_AGAIN = 3  # times as much CPU has been used
 MOST_VALUES, MOST_BYTES = 1000, 1 << 14  # of one state
 MOST_GROWTH = 8  # characters by which a text grows in one turn
 ROOM = 100  # calls that must still be possible
 Trace = Any  # a trace function returns itself
 
 code_of_solution = ""
+tree_of_solution: ast.Module | None = None
+seconds_allowed, watch_from = float("inf"), 0.0
+
+
+def allow(seconds: float) -> None:
+    """A test may use so many seconds of CPU, here and in all processes forked from here."""
+    global seconds_allowed
+    seconds_allowed = seconds
 
 
 def know(code: str) -> None:
     """This is the solution's code."""
-    global code_of_solution
-    code_of_solution = code
+    global code_of_solution, tree_of_solution
+    code_of_solution, tree_of_solution = code, None
+
+
+def tree() -> ast.Module:
+    """The same as a tree."""
+    global tree_of_solution
+    if tree_of_solution is None:
+        tree_of_solution = ast.parse(code_of_solution)
+    return tree_of_solution
 
 
 def listen() -> None:
@@ -61,9 +81,19 @@ def listen() -> None:
 
 
 def look(_: int, frame: FrameType | None) -> None:
-    """Watch the loops that the program is in for a while; whatever fails, it goes on."""
+    """See how much a loop has before it, and at times watch all that the program is in.
+
+    Whatever fails, the program goes on.
+    """
+    global watch_from
     try:
-        if frame is not None and not is_disturbed():
+        if frame is None or is_disturbed():
+            return
+        if frame.f_code.co_filename == SOLUTION and is_too_long(frame, tree(), seconds_allowed):
+            never()
+        used = time.thread_time()
+        if used >= watch_from:
+            watch_from = WATCH_AGAIN * used
             watched = Watch(frame)
             if watched.loops:
                 watched.begin()
@@ -195,22 +225,21 @@ class Watch:
     def __init__(self, frame: FrameType) -> None:
         self.loops: dict[FrameType, list[State]] = {}
         self.events = 0
-        self.until = time.thread_time() + MOST_SECONDS
-        tree: ast.Module | None = None
+        used = time.thread_time()
+        self.until = used + min(MOST_SECONDS, MOST_SHARE * used)
         depth = 0
         here: FrameType | None = frame
         while here is not None:
             depth += 1
             if here.f_code.co_filename == SOLUTION:
-                tree = tree or ast.parse(code_of_solution)
-                self.take(here, tree)
+                self.take(here, tree())
             here = here.f_back
         if depth > sys.getrecursionlimit() - ROOM:
             self.loops.clear()
 
     def take(self, frame: FrameType, tree: ast.Module) -> None:
         """Watch the loops of `frame` that it is in, so far as something can be told of them."""
-        for loop in loops_around(tree, frame.f_code, frame.f_lineno):
+        for loop in loops_around(tree, frame.f_code, line_of(frame)):
             try:
                 state = State(loop, frame, tree)
             except Unclear:

@@ -12,7 +12,7 @@ import ast
 import builtins
 import math
 from collections.abc import Iterator
-from types import BuiltinFunctionType, CodeType, FunctionType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType
 from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside.findings import SOLUTION
@@ -254,6 +254,14 @@ def defined(tree: ast.Module, code: CodeType) -> ast.FunctionDef:
         if isinstance(node, ast.FunctionDef) and (node.name, node.lineno) == place:
             return node  # not where a decorator stands before it
     raise Unclear(code.co_name)
+
+
+def line_of(frame: FrameType) -> int:
+    """The line that `frame` is in; where a loop goes back, which is in none, the last before it."""
+    if frame.f_lineno is not None:
+        return frame.f_lineno
+    before = [line for start, _, line in frame.f_code.co_lines() if start <= frame.f_lasti]
+    return next((line for line in reversed(before) if line is not None), 0)
 
 
 def loops_around(tree: ast.Module, code: CodeType, line: int) -> list[Loop]:

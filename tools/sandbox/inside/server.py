@@ -23,7 +23,7 @@ import warnings
 from opencodeinstruct.tools.sandbox.inside import seeding
 from opencodeinstruct.tools.sandbox.inside.children import Child, Means
 from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure
-from opencodeinstruct.tools.sandbox.inside.endless import NEVER, listen
+from opencodeinstruct.tools.sandbox.inside.endless import NEVER, allow, listen
 from opencodeinstruct.tools.sandbox.inside.footing import Footing
 from opencodeinstruct.tools.sandbox.inside.records import (
     ENDED,
@@ -50,7 +50,7 @@ PRELOADED = (
 MOST_CHILDREN = 1000  # of one program, one after the other
 LOOK_SECONDS = 0.25  # how often it looks whether a silent child has used up its time
 # of CPU, when a child is first to see whether it will ever end; and after another that would not
-LOOK_FIRST, LOOK_AGAIN = 0.05, 0.02
+LOOK_FIRST, LOOK_AGAIN = 0.01, 0.01
 
 
 class Sample:
@@ -61,6 +61,7 @@ class Sample:
         self.stretches: list[Stretch] = []
         self.cpu, self.since = 0.0, time.monotonic()
         self.first_look = LOOK_FIRST
+        allow(order.cpu)
 
     def run(self) -> Report:
         """Go on until each test has its verdict, or nothing more can be had."""
