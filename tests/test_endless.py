@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from opencodeinstruct.tools.ports import Limits
+from opencodeinstruct.tools.sandbox.inside import endless
 from tests.looping import Apart, Invented
 from tests.programs import opened
 
@@ -756,6 +757,11 @@ def test_the_sandbox_says_so_and_goes_on_with_the_next_test() -> None:
             " end, or has more turns left than there is time for"
         )
         assert told == [("timeout", never), ("pass", None)], policy
+
+
+def test_a_long_solution_is_not_read_once_more_before_it_has_run_for_long() -> None:
+    assert 1000 < endless.readable(0.005) < 10_000 < endless.readable(0.05) < 100_000
+    assert endless.readable(1000) == 100_000
 
 
 def test_who_asks_a_program_that_ends_does_not_disturb_it() -> None:

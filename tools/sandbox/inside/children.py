@@ -16,7 +16,7 @@ from opencodeinstruct.tools.sandbox.inside.standing import Standing
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 
 SETTLE_LOOKS, SETTLE_SECONDS = 100, 0.001
-LOOK_AFTER = 0.1  # seconds of CPU, at most, until it is asked once more whether it will ever end
+LOOK_AFTER = 0.05  # seconds of CPU, at most, until it is asked once more whether it will ever end
 
 
 class Means:

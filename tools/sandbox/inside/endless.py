@@ -45,6 +45,9 @@ ALARMS = (
 MOST_TURNS, MOST_EVENTS = 2000, 50_000
 MOST_SECONDS, MOST_SHARE = 0.02, 0.25  # of CPU for one look; of what was used before it
 WATCH_AGAIN = 3  # times as much CPU has been used
+# characters of a solution that is looked at, and for each second of CPU that it has used: to parse
+# so many takes a tenth of that, of a table of numbers half
+MOST_CODE, CODE_A_SECOND = 100_000, 1_000_000
 MOST_VALUES, MOST_BYTES = 1000, 1 << 14  # of one state
 MOST_GROWTH = 8  # characters by which a text grows in one turn
 ROOM = 100  # calls that must still be possible
@@ -87,11 +90,11 @@ def look(_: int, frame: FrameType | None) -> None:
     """
     global watch_from
     try:
-        if frame is None or is_disturbed():
+        used = time.thread_time()
+        if frame is None or is_disturbed() or len(code_of_solution) > readable(used):
             return
         if frame.f_code.co_filename == SOLUTION and is_too_long(frame, tree(), seconds_allowed):
             never()
-        used = time.thread_time()
         if used >= watch_from:
             watch_from = WATCH_AGAIN * used
             watched = Watch(frame)
@@ -99,6 +102,11 @@ def look(_: int, frame: FrameType | None) -> None:
                 watched.begin()
     except BaseException:  # noqa: BLE001 - nothing of this may reach the program
         sys.settrace(None)
+
+
+def readable(used: float) -> float:
+    """How many characters of code may be parsed by a program that has used so much CPU."""
+    return min(MOST_CODE, CODE_A_SECOND * used)
 
 
 def is_disturbed() -> bool:

@@ -50,7 +50,7 @@ PRELOADED = (
 MOST_CHILDREN = 1000  # of one program, one after the other
 LOOK_SECONDS = 0.25  # how often it looks whether a silent child has used up its time
 # of CPU, when a child is first to see whether it will ever end; and after another that would not
-LOOK_FIRST, LOOK_AGAIN = 0.01, 0.01
+LOOK_FIRST, LOOK_AGAIN = 0.005, 0.005
 
 
 class Sample:
