@@ -217,12 +217,12 @@ class Child:
             self.means.dismiss()
         if self.pid:
             os.close(self.watched)
-        if self.line is not None:
-            self.line.close()
         for pid in (self.pid, self.peer):
             if pid and pid not in self.ends:
                 os.kill(pid, signal.SIGKILL)  # it is there, ended or not, until it is collected
                 self.reap(pid, wait=True)
+        if self.line is not None:
+            self.line.close()  # not before: the solution's process would wake to see it
         if self.means.standing is None:
             with contextlib.suppress(ProcessLookupError):  # there is none
                 os.kill(-1, signal.SIGKILL)
