@@ -215,6 +215,15 @@ OTHERS = {
         def f(n=10**12):
             return any(i == 1000 for i in range(n))
         """,
+    "another root": """
+        def isqrt(n):
+            return n // 10**9
+
+        def f(n=10**12):
+            total = 0
+            for i in range(isqrt(n)):
+                total += i
+        """,
     "an object that counts": """
         class Number(int):
             def __add__(self, other):

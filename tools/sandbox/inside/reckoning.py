@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside.drift import COUNTED, number
-from opencodeinstruct.tools.sandbox.inside.loops import PURE, Unclear, is_pure
+from opencodeinstruct.tools.sandbox.inside.loops import PURE, Unclear, is_mathematical, is_pure
 
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.Div)
 PURE_CALLS = ("int", "abs", "min", "max", "round")
@@ -72,10 +72,12 @@ class Place:
                 return
             case ast.Name(id=name), _ if name in PURE_CALLS and self.is_builtin(name):
                 given[name] = PURE[name]
-            case ast.Name(id=name), _ if name in MATHEMATICS and self[name] is vars(math)[name]:
+            case ast.Name(id=name), _ if name in MATHEMATICS and is_mathematical(self[name]):
                 given[name] = self[name]
             case ast.Attribute(value=ast.Name(id=name), attr=attribute), _ if (
-                attribute in MATHEMATICS and self[name] is math
+                attribute in MATHEMATICS
+                and self[name] is math
+                and is_mathematical(vars(math).get(attribute))  # and nobody else's
             ):
                 given[name] = math
             case _:
