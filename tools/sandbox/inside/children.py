@@ -16,7 +16,8 @@ from opencodeinstruct.tools.sandbox.inside.standing import Standing
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 
 SETTLE_LOOKS, SETTLE_SECONDS = 100, 0.001
-LOOK_AFTER = 0.05  # seconds of CPU, at most, until it is asked once more whether it will ever end
+# seconds of CPU until a child is first asked whether it will ever end; and, at most, once more
+LOOK_FIRST, LOOK_AFTER = 0.005, 0.05
 
 
 class Means:
@@ -52,11 +53,8 @@ class Child:
     `watched` is the descriptor that can be read when it has ended, or has something to say.
     """
 
-    def __init__(
-        self, order: Order, files: list[int], first: int, means: Means, first_look: float
-    ) -> None:
+    def __init__(self, order: Order, files: list[int], first: int, means: Means) -> None:
         self.order, self.files, self.first, self.means = order, files, first, means
-        self.first_look = first_look
         self.pid = self.peer = 0
         self.ends: dict[int, int] = {}
         self.spent: dict[int, float] = {}  # seconds of CPU of those that ended
@@ -146,7 +144,7 @@ class Child:
     def begin(self) -> None:
         """Start the clocks of a step."""
         self.wall_from, self.cpu_from = time.monotonic(), self.cpu()
-        self.look_at = self.first_look
+        self.look_at = LOOK_FIRST
 
     def look(self) -> None:
         """Start them anew where a step was done since."""

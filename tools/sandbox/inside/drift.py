@@ -8,11 +8,11 @@ does not change to numbers, so that both sides of what it asks are linear in the
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside.loops import Unclear
+from opencodeinstruct.tools.sandbox.inside.reckoning import Values, number
 
 NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
@@ -22,9 +22,6 @@ NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
 }
-COUNTED = (list, tuple, str, bytes, dict)
-MOST_BITS = 4096  # of a number; a larger one takes memory rather than time
-Here = Mapping[str, Any]
 
 
 class Drift:
@@ -68,16 +65,17 @@ class Drift:
             isinstance(inner, ast.Name) and inner.id in self.moves for inner in ast.walk(node)
         )
 
-    def never_ends(self, here: Here) -> bool:
+    def never_ends(self, values: Mapping[str, Any]) -> bool:
         """Whether the loop, at what it asks, with these values of its names, goes on for ever."""
+        here = Values(values)
         try:
             for name, amount in self.amounts:
-                number(number(here[name]) + self.value(amount, here))  # which fails if it does
+                number(number(here[name]) + here.value(amount))  # which fails if it does
             return self.stays(self.test, self.asked, here)
         except (Unclear, KeyError, ArithmeticError):
             return False
 
-    def stays(self, node: ast.expr, truth: bool, here: Here) -> bool:
+    def stays(self, node: ast.expr, truth: bool, here: Values) -> bool:
         """Whether `node` is, now and in all turns to come, as true as `truth`."""
         match node:
             case ast.BoolOp(op=way, values=parts):
@@ -95,9 +93,9 @@ class Drift:
             case _:
                 raise Unclear("no comparison of numbers")
 
-    def keeps(self, kind: type[ast.cmpop], left: ast.expr, right: ast.expr, here: Here) -> bool:
+    def keeps(self, kind: type[ast.cmpop], left: ast.expr, right: ast.expr, here: Values) -> bool:
         """Whether the comparison holds from now on."""
-        one, other = self.value(left, here), self.value(right, here)
+        one, other = here.value(left), here.value(right)
         step = self.step(left, here) - self.step(right, here)
         apart = one - other
         whole = type(apart) is int and type(step) is int
@@ -108,7 +106,7 @@ class Drift:
             apart = (one > other) - (one < other)  # a difference may be rounded
         return HOLDS[kind](apart, step, whole)
 
-    def is_sure(self, side: ast.expr, here: Here) -> bool:
+    def is_sure(self, side: ast.expr, here: Values) -> bool:
         """Whether rounding does not turn the way that `side` goes: one addition to a float."""
         match side:
             case ast.Name(id=name) if name in self.moves:
@@ -117,32 +115,13 @@ class Drift:
             case _:
                 return self.is_fixed(side)
 
-    def value(self, node: ast.expr, here: Here) -> int | float:
-        """The number that `node` is now."""
-        match node:
-            case ast.Constant(value=constant):
-                return number(constant)
-            case ast.Name(id=name):
-                return number(here[name])
-            case ast.UnaryOp(op=ast.USub(), operand=inner):
-                return -self.value(inner, here)
-            case ast.BinOp(left=left, op=way, right=right) if type(way) in RECKONED:
-                both = self.value(left, here), self.value(right, here)
-                return number(RECKONED[type(way)](*both))
-            case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)], keywords=[]):
-                if "len" in here or type(here[name]) not in COUNTED:
-                    raise Unclear("another length")
-                return len(here[name])
-            case _:
-                raise Unclear(type(node).__name__)
-
-    def step(self, node: ast.expr, here: Here) -> int | float:
+    def step(self, node: ast.expr, here: Values) -> int | float:
         """By how much `node` is larger after each turn."""
         if self.is_fixed(node):
             return 0
         match node:
             case ast.Name(id=name):
-                return sum(sign * self.value(amount, here) for sign, amount in self.moves[name])
+                return sum(sign * here.value(amount) for sign, amount in self.moves[name])
             case ast.UnaryOp(op=ast.USub(), operand=inner):
                 return -self.step(inner, here)
             case ast.BinOp(left=left, op=ast.Add(), right=right):
@@ -150,9 +129,9 @@ class Drift:
             case ast.BinOp(left=left, op=ast.Sub(), right=right):
                 return self.step(left, here) - self.step(right, here)
             case ast.BinOp(left=left, op=ast.Mult(), right=right) if self.is_fixed(left):
-                return self.value(left, here) * self.step(right, here)
+                return here.value(left) * self.step(right, here)
             case ast.BinOp(left=left, op=ast.Mult(), right=right) if self.is_fixed(right):
-                return self.step(left, here) * self.value(right, here)
+                return self.step(left, here) * here.value(right)
             case _:
                 raise Unclear("not linear")
 
@@ -176,13 +155,6 @@ HARMLESS = (
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.UnaryOp, ast.USub, ast.Name, ast.Load),
     ast.Constant,
 )
-RECKONED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-}
 HOLDS: dict[type[ast.cmpop], Callable[[Any, Any, bool], bool]] = {
     ast.Lt: lambda apart, step, _: apart < 0 and step <= 0,
     ast.LtE: lambda apart, step, _: apart <= 0 and step <= 0,
@@ -200,12 +172,3 @@ def is_missed(apart: int | float, step: int | float, *, whole: bool) -> bool:
     if (step >= 0) is (apart > 0) or step == 0:
         return True
     return whole and apart % step != 0
-
-
-def number(value: object) -> int | float:
-    """`value`, which has to be a number of moderate size."""
-    if type(value) is int and value.bit_length() <= MOST_BITS:
-        return value
-    if type(value) is float and value - value == 0:  # no infinity, and a number
-        return value
-    raise Unclear(type(value).__name__)

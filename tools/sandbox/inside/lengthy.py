@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
 from types import CodeType, FrameType
 
-from opencodeinstruct.tools.sandbox.inside.drift import number
 from opencodeinstruct.tools.sandbox.inside.findings import SOLUTION
 from opencodeinstruct.tools.sandbox.inside.loops import (
     Unclear,
     defined,
     line_of,
+    loops_at,
     names_in,
     own_names,
 )
-from opencodeinstruct.tools.sandbox.inside.reckoning import Place
+from opencodeinstruct.tools.sandbox.inside.reckoning import Place, number
 from opencodeinstruct.tools.sandbox.inside.turn import CHANGING, Turn, operators_in, stored_in
 
 # Seconds of the shortest turn, and of an operator in it: a third of what a fast machine takes.
 TURN, OPERATOR = 3e-9, 1e-9
-SEPARATE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 FAILURES = (Unclear, LookupError, ArithmeticError, ValueError, TypeError, RecursionError)
 
 
@@ -168,21 +166,10 @@ def left_of_iterator(place: Place) -> range:
 
 def innermost(nodes: list[ast.stmt], line: int) -> ast.For | ast.While:
     """The loop that `line` is in, and no other within it."""
-    found = [node for node in loops_in(nodes) if node.lineno <= line <= (node.end_lineno or line)]
+    found = list(loops_at(nodes, line))
     if not found:
         raise Unclear("no loop")
     return max(found, key=lambda node: node.lineno)
-
-
-def loops_in(nodes: list[ast.stmt]) -> Iterator[ast.For | ast.While]:
-    """The loops in `nodes`, without those of functions within."""
-    waiting: list[ast.AST] = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.For | ast.While):
-            yield node
-        if not isinstance(node, SEPARATE):
-            waiting += ast.iter_child_nodes(node)
 
 
 def count(numbers: range) -> int:

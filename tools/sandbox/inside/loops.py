@@ -33,6 +33,7 @@ BANNED = (
     *(ast.Nonlocal, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef),
     *(ast.ClassDef, ast.Match),
 )
+SEPARATE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 SCALARS = (int, float, bool, str, bytes, complex, type(None))
 SORTING = ("sorted", "sort", "max", "min")
 FUNCTIONS = 20  # that a loop calls; with more it is not looked into
@@ -264,6 +265,18 @@ def line_of(frame: FrameType) -> int:
     return next((line for line in reversed(before) if line is not None), 0)
 
 
+def loops_at(nodes: list[ast.stmt], line: int) -> Iterator[ast.For | ast.While]:
+    """The loops in `nodes` that `line` is in, without those of functions within."""
+    waiting: list[ast.AST] = list(nodes)
+    for node in waiting:  # grows while it is walked
+        if not isinstance(node, SEPARATE):
+            waiting += ast.iter_child_nodes(node)
+        if isinstance(node, ast.For | ast.While) and (
+            node.lineno <= line <= (node.end_lineno or node.lineno)
+        ):
+            yield node
+
+
 def loops_around(tree: ast.Module, code: CodeType, line: int) -> list[Loop]:
     """The loops of `code` that are in `line`, of which something can be told."""
     try:
@@ -271,8 +284,8 @@ def loops_around(tree: ast.Module, code: CodeType, line: int) -> list[Loop]:
     except Unclear:
         return []
     found = []
-    for node in every(list(within)):
-        if isinstance(node, ast.While) and node.lineno <= line <= (node.end_lineno or node.lineno):
+    for node in loops_at(within, line):
+        if isinstance(node, ast.While):
             try:
                 found.append(Loop(node, code))
             except Unclear:

@@ -21,15 +21,14 @@ import time
 import warnings
 
 from opencodeinstruct.tools.sandbox.inside import seeding
-from opencodeinstruct.tools.sandbox.inside.children import Child, Means
+from opencodeinstruct.tools.sandbox.inside.children import LOOK_FIRST, Child, Means
 from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure
-from opencodeinstruct.tools.sandbox.inside.endless import NEVER, allow, listen
+from opencodeinstruct.tools.sandbox.inside.endless import allow, listen
 from opencodeinstruct.tools.sandbox.inside.footing import Footing
 from opencodeinstruct.tools.sandbox.inside.records import (
     ENDED,
     FORGER,
     HELLO,
-    KILLED,
     LATE,
     SPENT,
     Order,
@@ -49,8 +48,6 @@ PRELOADED = (
 )
 MOST_CHILDREN = 1000  # of one program, one after the other
 LOOK_SECONDS = 0.25  # how often it looks whether a silent child has used up its time
-# of CPU, when a child is first to see whether it will ever end; and after another that would not
-LOOK_FIRST, LOOK_AGAIN = 0.005, 0.005
 
 
 class Sample:
@@ -60,7 +57,6 @@ class Sample:
         self.order, self.files, self.control, self.means = order, files, control, means
         self.stretches: list[Stretch] = []
         self.cpu, self.since = 0.0, time.monotonic()
-        self.first_look = LOOK_FIRST
         allow(order.cpu)
 
     def run(self) -> Report:
@@ -74,14 +70,12 @@ class Sample:
             if len(self.stretches) == MOST_CHILDREN:
                 part.cause = SPENT
                 break
-            if (part.cause, part.status) == (KILLED, NEVER):
-                self.first_look = LOOK_AGAIN  # its other tests are likely to be of the same kind
             done = part.upto if part.cause == ENDED else part.upto + 1
         return Report(self.stretches, self.cpu)
 
     def attempt(self, first: int) -> Stretch:
         """One attempt, from the test `first` on, as far as it comes."""
-        child = Child(self.order, self.files, first, self.means, self.first_look)
+        child = Child(self.order, self.files, first, self.means)
         cause = self.watch(child)
         steps = self.means.steps.count()
         upto = min(first + max(0, steps - 1), self.order.tests)
@@ -105,7 +99,7 @@ class Sample:
         Most end before the first look at their clocks.
         """
         most = max(0.0, self.order.total_cpu - self.cpu)
-        patience = min(self.order.cpu, self.order.wall, self.first_look, most)
+        patience = min(self.order.cpu, self.order.wall, LOOK_FIRST, most)
         while True:
             ready, _, _ = select.select([child.watched, self.control], [], [], patience)
             if self.control in ready:  # nothing is sent meanwhile: the supervisor is gone

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from types import CodeType
 
-from opencodeinstruct.tools.sandbox.inside.drift import NEGATED, addition, number
-from opencodeinstruct.tools.sandbox.inside.loops import Unclear, names_in
-from opencodeinstruct.tools.sandbox.inside.reckoning import Place
+from opencodeinstruct.tools.sandbox.inside.drift import NEGATED, addition
+from opencodeinstruct.tools.sandbox.inside.loops import Unclear, every, names_in
+from opencodeinstruct.tools.sandbox.inside.reckoning import Place, number
 
 CHANGING = 256  # bits of a number that a loop changes, and of what it adds to one in a turn
 CHANGED = CHANGING + 64  # and of what that comes to while there is time
@@ -148,7 +148,7 @@ class Turn:
 
 def stored_in(nodes: list[ast.stmt]) -> set[str]:
     """The names that are given a value in `nodes`."""
-    names = (node for one in nodes for node in ast.walk(one) if isinstance(node, ast.Name))
+    names = (node for node in every(nodes) if isinstance(node, ast.Name))
     return {name.id for name in names if not isinstance(name.ctx, ast.Load)}
 
 
