@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ from opencodeinstruct.tools.sandbox.inside.records import KILLED, LEFT, MUTE, NO
 from opencodeinstruct.tools.sandbox.inside.standing import Standing
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 
+KILL = int(signal.SIGKILL)
 SETTLE_LOOKS, SETTLE_SECONDS = 100, 0.001
 # seconds of CPU until a child is first asked whether it will ever end; and, at most, once more
 LOOK_FIRST, LOOK_AFTER = 0.005, 0.05
@@ -50,61 +52,80 @@ class Means:
 class Child:
     """A process that judges tests, and in split mode its `peer`, which runs the candidate.
 
-    `watched` is the descriptor that can be read when it has ended, or has something to say.
+    Fork, have `work` done in the fork, and say that it has `started`; until it ends do as little as
+    can be, since each page of memory that the server writes meanwhile is copied. `poll` tells when
+    `watched`, a descriptor, can be read: it has ended, or has something to say.
     """
 
-    def __init__(self, order: Order, files: list[int], first: int, means: Means) -> None:
+    def __init__(
+        self, order: Order, files: list[int], first: int, means: Means, control: int
+    ) -> None:
         self.order, self.files, self.first, self.means = order, files, first, means
         self.pid = self.peer = 0
+        self.watched, self.poll = -1, select.poll()
+        self.poll.register(control, select.POLLIN)
         self.ends: dict[int, int] = {}
         self.spent: dict[int, float] = {}  # seconds of CPU of those that ended
         self.broken = False
-        self.line: socket.socket | None = None
+        self.line = self.theirs = -1
         self.seen = 0
         self.before = 0.0  # seconds of CPU that the process with the tests had used before
         self.unasked = True  # whether it will ever end
+        self.work = self.solution_apart if order.split else self.beside
+        self.wall_from, self.cpu_from, self.look_at = time.monotonic(), 0.0, LOOK_FIRST
         means.steps.clear()
         if order.split:
-            self.apart()
+            self.line, self.theirs = (end.detach() for end in socket.socketpair())
+            self.tests_apart()
+
+    def follow(self, watched: int) -> None:
+        """From here on it is `watched` that tells when it has ended."""
+        if self.watched >= 0:
+            self.poll.unregister(self.watched)
+        self.watched = watched
+        self.poll.register(watched, select.POLLIN)
+
+    def started(self, pid: int) -> None:
+        """Its work is done by the process `pid` now."""
+        if self.line >= 0:
+            self.peer = pid
+            os.close(self.theirs)
         else:
-            self.beside()
-        self.begin()
+            self.pid = pid
+            self.follow(os.pidfd_open(pid))
 
     def beside(self) -> None:
         """Tests and solution in one process."""
         order, means = self.order, self.means
         code, tests, verdicts, output = self.files
-        self.pid = fork(
-            lambda: together.run(
-                os.pread(code, order.code, 0),
-                os.pread(tests, order.asked, 0),
-                self.first,
-                *means.enclosure.close(order.memory, output, (verdicts,)),
-                steps=means.steps,
-            )
+        together.run(
+            os.pread(code, order.code, 0),
+            os.pread(tests, order.asked, 0),
+            self.first,
+            *means.enclosure.close(order.memory, output, (verdicts,)),
+            steps=means.steps,
         )
-        self.watched = os.pidfd_open(self.pid)
 
-    def apart(self) -> None:
-        """The solution in a process of its own; its tests where many are judged, to begin with."""
+    def solution_apart(self) -> None:
+        """The solution in a process of its own."""
         order, means = self.order, self.means
-        code, tests, verdicts, output = self.files
-        standing_by = means.stand(order.memory)
-        self.line, theirs = socket.socketpair()
-        fd = theirs.fileno()
-        self.peer = fork(
-            lambda: candidate.run(
-                means.solution,
-                os.pread(code, order.code, 0),
-                *means.enclosure.close(order.memory, output, (fd,)),
-                steps=means.steps,
-            )
+        code, _, _, output = self.files
+        candidate.run(
+            means.solution,
+            os.pread(code, order.code, 0),
+            *means.enclosure.close(order.memory, output, (self.theirs,)),
+            steps=means.steps,
         )
-        theirs.close()
-        self.watched = standing_by.control.fileno()
+
+    def tests_apart(self) -> None:
+        """The tests where many are judged, to begin with; they wait for the solution."""
+        order, means = self.order, self.means
+        _, tests, verdicts, output = self.files
+        standing_by = means.stand(order.memory)
         self.before = cpu_of(standing_by.pid)
-        given = [tests, verdicts, output, self.line.fileno()]
-        if not standing_by.begin(self.first, order.asked, given):
+        if standing_by.begin(self.first, order.asked, [tests, verdicts, output, self.line]):
+            self.follow(standing_by.control.fileno())
+        else:
             means.dismiss()
             self.by_itself()
 
@@ -112,8 +133,7 @@ class Child:
         """The tests in a process of their own."""
         order, means = self.order, self.means
         _, tests, verdicts, output = self.files
-        assert self.line is not None  # it is there as long as the attempt is
-        fd = self.line.fileno()
+        fd = self.line
         self.pid = fork(
             lambda: tester.run(
                 os.pread(tests, order.asked, 0),
@@ -122,23 +142,26 @@ class Child:
                 steps=means.steps,
             )
         )
-        self.watched = os.pidfd_open(self.pid)
         self.before = 0.0
+        self.follow(os.pidfd_open(self.pid))
 
     def over(self) -> bool:
         """Whether it has ended, now that `watched` can be read."""
         if self.pid or self.means.standing is None:
             return True
         word = self.means.standing.heard()
+        if word == standing.DONE:  # all is judged: from here on no memory is shared with it
+            self.end(self.peer)
+            return True
         if word == standing.UNFIT:
             self.by_itself()
             return False
         self.broken = word == standing.BROKEN
         if word == standing.GONE:
             self.pid, self.means.standing.pid = self.means.standing.pid, 0
+            self.follow(os.pidfd_open(self.pid))
             self.means.standing.control.close()
             self.means.standing = None
-            self.watched = os.pidfd_open(self.pid)
         return True
 
     def begin(self) -> None:
@@ -187,21 +210,27 @@ class Child:
                 os.kill(self.peer or self.pid, LOOK)
         return max(self.look_at - used, SETTLE_SECONDS)
 
-    def reap(self, pid: int, *, wait: bool) -> None:
-        """Collect a process if it has ended, or with `wait` as soon as it has."""
+    def reap(self, pid: int) -> None:
+        """Collect a process if it has ended."""
+        if pid not in self.ends:
+            found, status, usage = os.wait4(pid, os.WNOHANG)
+            if found:
+                self.ends[pid] = status
+                self.spent[pid] = usage.ru_utime + usage.ru_stime
+
+    def end(self, pid: int) -> None:
+        """Kill and collect a process, if there is one that has not been."""
         if pid and pid not in self.ends:
-            with contextlib.suppress(ChildProcessError):
-                found, status, usage = os.wait4(pid, 0 if wait else os.WNOHANG)
-                if found:
-                    self.ends[pid] = status
-                    self.spent[pid] = usage.ru_utime + usage.ru_stime
+            os.kill(pid, KILL)  # it is there, ended or not, until it is collected
+            _, self.ends[pid], usage = os.wait4(pid, 0)
+            self.spent[pid] = usage.ru_utime + usage.ru_stime
 
     def settle(self) -> None:
         """Learn how child and peer ended, of which one has; the other may be about to."""
         pids = {self.pid, self.peer} - {0}
         for _ in range(SETTLE_LOOKS):
             for pid in pids:
-                self.reap(pid, wait=False)
+                self.reap(pid)
             if pids <= set(self.ends):
                 return
             time.sleep(SETTLE_SECONDS)
@@ -216,11 +245,9 @@ class Child:
         if self.pid:
             os.close(self.watched)
         for pid in (self.pid, self.peer):
-            if pid and pid not in self.ends:
-                os.kill(pid, signal.SIGKILL)  # it is there, ended or not, until it is collected
-                self.reap(pid, wait=True)
-        if self.line is not None:
-            self.line.close()  # not before: the solution's process would wake to see it
+            self.end(pid)
+        if self.line >= 0:
+            os.close(self.line)  # not before: the solution's process would wake to see it
         if self.means.standing is None:
             with contextlib.suppress(ProcessLookupError):  # there is none
                 os.kill(-1, signal.SIGKILL)

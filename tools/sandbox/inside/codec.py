@@ -15,6 +15,7 @@ import json
 import keyword
 import struct
 import sys
+from _json import encode_basestring_ascii, make_encoder, make_scanner
 from collections.abc import Callable
 from typing import Any
 
@@ -28,17 +29,24 @@ MUTABLE = frozenset(("l", "d", "s", "B", "od", "ct", "dd", "dq", "np", "t", "nt"
 LENGTH = struct.Struct("!I")
 ZONES = datetime.timezone
 writing = json.JSONEncoder(check_circular=False, separators=(",", ":"))
-reading = json.JSONDecoder()
+# What `encode` and `raw_decode` would call: memory that is not touched is not copied after a fork.
+pieces = make_encoder(
+    None, writing.default, encode_basestring_ascii, None, ":", ",", False, False, True
+)
+scan: Callable[[str, int], Any] = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]
 
 
 def dump(data: Any) -> str:
     """JSON of `data`, in ASCII."""
-    return writing.encode(data)
+    return "".join(pieces(data, 0))
 
 
 def parse(text: str) -> Any:
     """What JSON says, all of it; raises `ValueError`."""
-    data, end = reading.raw_decode(text)
+    try:
+        data, end = scan(text, 0)
+    except StopIteration:
+        raise ValueError("no value") from None
     if end != len(text):
         raise ValueError("more than one value")
     return data

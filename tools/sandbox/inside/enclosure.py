@@ -19,6 +19,7 @@ MOST_FILES = 256  # open at a time
 MOST_FILE_BYTES = 64 << 20
 STACK_BYTES = 8 << 20
 FIRST_FD = 3  # of those that a child is left
+NEW_FDS = (FIRST_FD, FIRST_FD + 1, FIRST_FD + 2)
 NULL_FD = 8  # the server holds /dev/null up to here, so that what it is sent has higher numbers
 
 
@@ -107,6 +108,12 @@ class Enclosure:
     """
 
     def __init__(self) -> None:
+        # What a child looks up by name costs it a page for the name and one for where it is found.
+        self.prepared = (
+            *(_signal.signal, _signal.SIGINT, _signal.default_int_handler),
+            *(os.open, os.devnull, os.dup2, os.closerange),
+            *(resource.setrlimit, resource.RLIMIT_AS),
+        )
         self.own = settle()
         self.calls = Filter(server=False)
         self.more_calls = Filter(server=False, receives=True)
@@ -120,14 +127,20 @@ class Enclosure:
 
         From here on it is under its limits and its filter; with `receives` it can be sent files.
         """
-        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-        null = os.open(os.devnull, os.O_RDONLY)  # its own: flags of a file are shared with it
-        for target, fd in enumerate((null, output, output, *kept)):
-            os.dup2(fd, target, inheritable=target < FIRST_FD)
-        os.closerange(FIRST_FD + len(kept), MOST_FILES)
-        resource.setrlimit(resource.RLIMIT_AS, (self.own + memory, self.own + memory))
+        on_signal, interrupt, handler, opened, null, dup, close, limit, space = self.prepared
+        on_signal(interrupt, handler)
+        dup(opened(null, 0), 0)  # its own: flags of a file are shared with it
+        dup(output, 1)
+        dup(output, 2)
+        end = FIRST_FD
+        for fd in kept:
+            dup(fd, end, False)  # not inheritable; by its name it would cost more
+            end += 1
+        close(end, MOST_FILES)
+        most = self.own + memory
+        limit(space, (most, most))
         (self.more_calls if receives else self.calls).impose()
-        return tuple(range(FIRST_FD, FIRST_FD + len(kept)))
+        return NEW_FDS[: len(kept)]
 
 
 def fork(work: Callable[[], None]) -> int:

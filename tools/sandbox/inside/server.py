@@ -14,7 +14,6 @@ import contextlib
 import gc
 import importlib
 import os
-import select
 import socket
 import sys
 import time
@@ -22,9 +21,10 @@ import warnings
 
 from opencodeinstruct.tools.sandbox.inside import seeding
 from opencodeinstruct.tools.sandbox.inside.children import LOOK_FIRST, Child, Means
-from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure
+from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure, fork
 from opencodeinstruct.tools.sandbox.inside.endless import allow, listen
 from opencodeinstruct.tools.sandbox.inside.footing import Footing
+from opencodeinstruct.tools.sandbox.inside.immortal import immortalize
 from opencodeinstruct.tools.sandbox.inside.records import (
     ENDED,
     FORGER,
@@ -75,7 +75,7 @@ class Sample:
 
     def attempt(self, first: int) -> Stretch:
         """One attempt, from the test `first` on, as far as it comes."""
-        child = Child(self.order, self.files, first, self.means)
+        child = Child(self.order, self.files, first, self.means, self.control)
         cause = self.watch(child)
         steps = self.means.steps.count()
         upto = min(first + max(0, steps - 1), self.order.tests)
@@ -100,12 +100,14 @@ class Sample:
         """
         most = max(0.0, self.order.total_cpu - self.cpu)
         patience = min(self.order.cpu, self.order.wall, LOOK_FIRST, most)
+        child.started(fork(child.work))
         while True:
-            ready, _, _ = select.select([child.watched, self.control], [], [], patience)
-            if self.control in ready:  # nothing is sent meanwhile: the supervisor is gone
-                os._exit(0)
-            if ready and child.over():
-                return ENDED
+            ready = child.poll.poll(1000 * patience)
+            if ready:
+                if len(ready) > 1 or ready[0][0] == self.control:
+                    os._exit(0)  # nothing is sent meanwhile: the supervisor is gone
+                if child.over():
+                    return ENDED
             child.look()
             left = child.left()
             if left <= 0:
@@ -153,6 +155,7 @@ def main(footing: Footing, *, cpu: int | None) -> None:
         os.dup2(null, fd)
     os.closerange(NULL_FD + 1, os.sysconf("SC_OPEN_MAX"))
     gc.collect()
+    immortalize()
     gc.freeze()  # so that a child's collector does not touch, and thereby copy, what is here
     while True:
         data, files, _, _ = socket.recv_fds(control, Order.LAYOUT.size, 4)

@@ -210,11 +210,12 @@ class Filter:
             sys.exit(f"there is no system call filter for {machine}")
         steps = program(machine, server=server, receives=receives)
         data = b"".join(struct.pack("HBBI", *step) for step in steps)
-        self._own = [8 * n + 4 for n, step in enumerate(steps) if step[3] == OWN]
+        self._own = tuple(2 * n + 1 for n, step in enumerate(steps) if step[3] == OWN)
         self._steps = ctypes.create_string_buffer(data, len(data))
         address = ctypes.addressof(self._steps)
         self._filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), address), 16)
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        self._numbers = memoryview(self._steps).cast("B").cast("I")
+        prctl = ctypes.CDLL(None).prctl
         no_new_privileges, set_seccomp, with_filter = 38, 22, 2
         nothing = ctypes.c_ulong(0)
         if prctl(no_new_privileges, ctypes.c_ulong(1), nothing, nothing, nothing):
@@ -225,9 +226,9 @@ class Filter:
 
     def impose(self) -> None:
         """From here on only what the filter lets through; exits where the kernel has no filters."""
-        own = os.getpid()
+        own, numbers = os.getpid(), self._numbers
         for place in self._own:
-            struct.pack_into("<I", self._steps, place, own)
+            numbers[place] = own
         prctl, arguments = self._call
         if prctl(*arguments):
             os._exit(71)
