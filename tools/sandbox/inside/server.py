@@ -19,7 +19,7 @@ import sys
 import time
 import warnings
 
-from opencodeinstruct.tools.sandbox.inside import seeding
+from opencodeinstruct.tools.sandbox.inside import machine_code, seeding
 from opencodeinstruct.tools.sandbox.inside.children import LOOK_FIRST, Child, Means
 from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure, fork
 from opencodeinstruct.tools.sandbox.inside.endless import allow, listen
@@ -146,6 +146,7 @@ def main(footing: Footing, *, cpu: int | None) -> None:
     preload()
     gc.collect()  # first, as it makes gaps
     footing.firm()
+    machine_code.settle()
     listen()
     means = Means(Enclosure(), Steps())
     control = socket.socket(fileno=os.dup(0))
