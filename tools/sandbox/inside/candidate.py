@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import operator
-import os
 import random
 import sys
 from collections.abc import Callable
+from os import _exit, pread
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +23,7 @@ from opencodeinstruct.tools.sandbox.inside.codec import (
     Unreadable,
     Unwritable,
 )
-from opencodeinstruct.tools.sandbox.inside.steps import Steps
+from opencodeinstruct.tools.sandbox.inside.enclosure import Plan, close
 from opencodeinstruct.tools.sandbox.inside.together import load
 from opencodeinstruct.tools.sandbox.inside.values import (
     BASES,
@@ -248,10 +248,15 @@ class Candidate:
         return ["ok", None, []]
 
 
-def run(solution: Candidate, code: bytes, socket: int, *, steps: Steps) -> None:
-    """Load the solution and serve it until the tests are through; `solution` is fresh."""
-    leave = os._exit
-    steps.forget()
+def run(solution: Candidate, file: int, size: int, plan: Plan, forget: Callable[[], None]) -> None:
+    """Load the solution of a file and serve it until the tests are through; `solution` is fresh.
+
+    `forget` parts from the number of steps.
+    """
+    leave = _exit
+    code = pread(file, size, 0)
+    (socket,) = close(plan)
+    forget()
     solution.code = code
     try:  # noqa: SIM105 - `suppress` would touch nine pages of memory more
         solution.serve(Wire(socket))

@@ -8,6 +8,8 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 
 from opencodeinstruct.tools.sandbox.inside import candidate, standing, tester, together
 from opencodeinstruct.tools.sandbox.inside.enclosure import TMP, Enclosure, fork
@@ -71,12 +73,12 @@ class Child:
         self.seen = 0
         self.before = 0.0  # seconds of CPU that the process with the tests had used before
         self.unasked = True  # whether it will ever end
-        self.work = self.solution_apart if order.split else self.beside
         self.wall_from, self.cpu_from, self.look_at = time.monotonic(), 0.0, LOOK_FIRST
         means.steps.clear()
         if order.split:
             self.line, self.theirs = (end.detach() for end in socket.socketpair())
             self.tests_apart()
+        self.work = self.solution_apart() if order.split else self.beside()
 
     def follow(self, watched: int) -> None:
         """From here on it is `watched` that tells when it has ended."""
@@ -94,28 +96,20 @@ class Child:
             self.pid = pid
             self.follow(os.pidfd_open(pid))
 
-    def beside(self) -> None:
+    def beside(self) -> Callable[[], None]:
         """Tests and solution in one process."""
         order, means = self.order, self.means
         code, tests, verdicts, output = self.files
-        together.run(
-            os.pread(code, order.code, 0),
-            os.pread(tests, order.asked, 0),
-            self.first,
-            *means.enclosure.close(order.memory, output, (verdicts,)),
-            steps=means.steps,
-        )
+        plan = means.enclosure.plan(order.memory, output, (verdicts,))
+        program = (code, order.code), (tests, order.asked), self.first
+        return partial(together.run, *program, plan, means.steps)
 
-    def solution_apart(self) -> None:
+    def solution_apart(self) -> Callable[[], None]:
         """The solution in a process of its own."""
         order, means = self.order, self.means
         code, _, _, output = self.files
-        candidate.run(
-            means.solution,
-            os.pread(code, order.code, 0),
-            *means.enclosure.close(order.memory, output, (self.theirs,)),
-            steps=means.steps,
-        )
+        plan = means.enclosure.plan(order.memory, output, (self.theirs,))
+        return partial(candidate.run, means.solution, code, order.code, plan, means.steps.forget)
 
     def tests_apart(self) -> None:
         """The tests where many are judged, to begin with; they wait for the solution."""
@@ -133,15 +127,8 @@ class Child:
         """The tests in a process of their own."""
         order, means = self.order, self.means
         _, tests, verdicts, output = self.files
-        fd = self.line
-        self.pid = fork(
-            lambda: tester.run(
-                os.pread(tests, order.asked, 0),
-                self.first,
-                *means.enclosure.close(order.memory, output, (verdicts, fd)),
-                steps=means.steps,
-            )
-        )
+        plan = means.enclosure.plan(order.memory, output, (verdicts, self.line))
+        self.pid = fork(partial(tester.run, (tests, order.asked), self.first, plan, means.steps))
         self.before = 0.0
         self.follow(os.pidfd_open(self.pid))
 

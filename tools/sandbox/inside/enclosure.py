@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the wrapper around it touches much memory
 import ctypes
 import os
 import resource
 import sys
+from _signal import (  # type: ignore[import-not-found]  # the wrapper around it touches much memory
+    SIG_IGN,
+    SIGINT,
+    default_int_handler,
+)
+from _signal import signal as on_signal
 from collections.abc import Callable
+from os import O_RDONLY, closerange, devnull, dup2
+from os import open as opened
+from resource import RLIMIT_AS, setrlimit
 
-from opencodeinstruct.tools.sandbox.inside.syscalls import Filter
+from opencodeinstruct.tools.sandbox.inside.syscalls import Filter, Parts, impose
+
+# What is looked up as an attribute costs a child pages of memory for its name and for where it is.
+Plan = tuple[int, tuple[int, ...], tuple[int, int], Parts]
 
 SANDBOX_ID = 1000  # user and group behind the walls
 TMP = "/tmp"
@@ -70,7 +81,7 @@ def settle() -> int:
     """Give up all that the fork server does not need; bytes of address space it has."""
     mount()
     drop_powers()
-    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    on_signal(SIGINT, SIG_IGN)
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_NOFILE, MOST_FILES)
     limit(resource.RLIMIT_FSIZE, MOST_FILE_BYTES)
@@ -103,44 +114,47 @@ def address_space() -> int:
 class Enclosure:
     """What is put upon each child before it reads a line that was not written here.
 
-    Each page of memory that a child touches is copied for it, so this touches few: no function of
-    Python's library that is not in C, and nothing that the server could do once for all.
+    Each page of memory that a child touches is copied for it, so all that can be is done before the
+    fork, in `plan`.
     """
 
     def __init__(self) -> None:
-        # What a child looks up by name costs it a page for the name and one for where it is found.
-        self.prepared = (
-            *(_signal.signal, _signal.SIGINT, _signal.default_int_handler),
-            *(os.open, os.devnull, os.dup2, os.closerange),
-            *(resource.setrlimit, resource.RLIMIT_AS),
-        )
         self.own = settle()
         self.calls = Filter(server=False)
         self.more_calls = Filter(server=False, receives=True)
         server = Filter(server=True)
-        server.impose()
+        impose(*server.parts)
 
-    def close(
+    def plan(
         self, memory: int, output: int, kept: tuple[int, ...], *, receives: bool = False
-    ) -> tuple[int, ...]:
-        """Leave the child its output and the descriptors `kept`, whose new numbers are returned.
+    ) -> Plan:
+        """For `close`: leave the child its output and the descriptors `kept`.
 
-        From here on it is under its limits and its filter; with `receives` it can be sent files.
+        With `receives` it can be sent files.
         """
-        on_signal, interrupt, handler, opened, null, dup, close, limit, space = self.prepared
-        on_signal(interrupt, handler)
-        dup(opened(null, 0), 0)  # its own: flags of a file are shared with it
-        dup(output, 1)
-        dup(output, 2)
-        end = FIRST_FD
-        for fd in kept:
-            dup(fd, end, False)  # not inheritable; by its name it would cost more
-            end += 1
-        close(end, MOST_FILES)
         most = self.own + memory
-        limit(space, (most, most))
-        (self.more_calls if receives else self.calls).impose()
-        return NEW_FDS[: len(kept)]
+        calls = self.more_calls if receives else self.calls
+        return (output, kept, (most, most), calls.parts)
+
+
+def close(plan: Plan) -> tuple[int, ...]:
+    """Do in a child what was planned; from here on it is under its limits and its filter.
+
+    The new numbers of the descriptors that were kept.
+    """
+    output, kept, limits, parts = plan
+    on_signal(SIGINT, default_int_handler)
+    dup2(opened(devnull, O_RDONLY), 0)  # its own: flags of a file are shared with it
+    dup2(output, 1)
+    dup2(output, 2)
+    end = FIRST_FD
+    for fd in kept:
+        dup2(fd, end, False)  # not inheritable; by its name it would cost more
+        end += 1
+    closerange(end, MOST_FILES)
+    setrlimit(RLIMIT_AS, limits)
+    impose(*parts)
+    return NEW_FDS[: len(kept)]
 
 
 def fork(work: Callable[[], None]) -> int:

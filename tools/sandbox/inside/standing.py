@@ -12,10 +12,11 @@ import os
 import socket
 import struct
 import sys
+from functools import partial
 
 from opencodeinstruct.tools.sandbox.inside import tester
 from opencodeinstruct.tools.sandbox.inside.codec import Unreadable, forget_classes
-from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure, fork
+from opencodeinstruct.tools.sandbox.inside.enclosure import NULL_FD, Enclosure, Plan, close, fork
 from opencodeinstruct.tools.sandbox.inside.handles import KINDS
 from opencodeinstruct.tools.sandbox.inside.steps import Steps
 from opencodeinstruct.tools.sandbox.inside.wire import Closed, Wire
@@ -33,7 +34,7 @@ class Standing:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = theirs.fileno()
         self.pid = fork(
-            lambda: stand(*enclosure.close(memory, NULL_FD, (fd,), receives=True), steps=steps)
+            partial(stand, enclosure.plan(memory, NULL_FD, (fd,), receives=True), steps)
         )
         theirs.close()
 
@@ -61,8 +62,9 @@ class Standing:
         return self.memory == memory and self.programs < MOST_PROGRAMS
 
 
-def stand(control: int, *, steps: Steps) -> None:
+def stand(plan: Plan, steps: Steps) -> None:
     """Judge what comes, until nothing does."""
+    (control,) = close(plan)
     line = socket.socket(fileno=control)
     sys.stdin.close()
     while True:

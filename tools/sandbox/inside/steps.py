@@ -19,6 +19,7 @@ class Steps:
     def __init__(self) -> None:
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
         self.own = 0
+        self.forget = self.page.close  # unmaps it here
 
     def clear(self) -> None:
         """Begin at none."""
@@ -33,7 +34,3 @@ class Steps:
     def count(self) -> int:
         """As many are done."""
         return int(NUMBER.unpack_from(self.page)[0])
-
-    def forget(self) -> None:
-        """Unmap it here."""
-        self.page.close()

@@ -8,6 +8,9 @@ permitted (EPERM); nothing is killed for asking. Numbers: `asm/unistd_64.h` and
 import os
 import struct
 import sys
+from collections.abc import Callable
+from os import _exit, getpid
+from typing import Any
 
 ALLOWED = """
 read 0 63  write 1 64  open 2 -  close 3 57  stat 4 -  fstat 5 80  lstat 6 -  poll 7 -
@@ -63,6 +66,7 @@ OWN = 0xFFFFFFFF  # in a program: to be replaced by the process's own id
 THREAD = 0x00010100  # CLONE_THREAD and CLONE_VM
 NOT_FOR_THREADS = 0x7E02A000  # CLONE_NEW*, CLONE_PARENT, CLONE_PTRACE
 NAMESPACES = 0x7E020000  # CLONE_NEW*
+Parts = tuple[memoryview, tuple[int, ...], Callable[..., int], tuple[Any, ...]]
 Step = tuple[int, int, int, int]  # code, jt, jf, k of struct sock_filter
 
 
@@ -200,7 +204,7 @@ def program(machine: str, *, server: bool, receives: bool = False) -> list[Step]
 
 
 class Filter:
-    """A filter that is ready to be put upon the calling process, and all that it starts."""
+    """A filter that is ready to be put upon a process, and all that it starts, by `impose`."""
 
     def __init__(self, *, server: bool, receives: bool = False) -> None:
         import ctypes
@@ -210,25 +214,31 @@ class Filter:
             sys.exit(f"there is no system call filter for {machine}")
         steps = program(machine, server=server, receives=receives)
         data = b"".join(struct.pack("HBBI", *step) for step in steps)
-        self._own = tuple(2 * n + 1 for n, step in enumerate(steps) if step[3] == OWN)
+        own = tuple(2 * n + 1 for n, step in enumerate(steps) if step[3] == OWN)
         self._steps = ctypes.create_string_buffer(data, len(data))
         address = ctypes.addressof(self._steps)
         self._filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), address), 16)
-        self._numbers = memoryview(self._steps).cast("B").cast("I")
         prctl = ctypes.CDLL(None).prctl
         no_new_privileges, set_seccomp, with_filter = 38, 22, 2
         nothing = ctypes.c_ulong(0)
         if prctl(no_new_privileges, ctypes.c_ulong(1), nothing, nothing, nothing):
             sys.exit("the kernel lets processes gain privileges")
         where = ctypes.c_void_p(ctypes.addressof(self._filter))
-        # Made here, so that a child that calls it touches as little memory as can be.
-        self._call = prctl, (ctypes.c_int(set_seccomp), ctypes.c_ulong(with_filter), where)
+        arguments = (ctypes.c_int(set_seccomp), ctypes.c_ulong(with_filter), where)
+        numbers = memoryview(self._steps).cast("B").cast("I")
+        self.parts: Parts = (numbers, own, prctl, arguments)
 
-    def impose(self) -> None:
-        """From here on only what the filter lets through; exits where the kernel has no filters."""
-        own, numbers = os.getpid(), self._numbers
-        for place in self._own:
-            numbers[place] = own
-        prctl, arguments = self._call
-        if prctl(*arguments):
-            os._exit(71)
+
+def impose(
+    numbers: memoryview, own: tuple[int, ...], prctl: Callable[..., int], arguments: tuple[Any, ...]
+) -> None:
+    """From here on only what the filter of these parts lets through.
+
+    `numbers` are those of its steps, of which the ones at `own` are to be the process's own id.
+    Exits where the kernel has no filters.
+    """
+    pid = getpid()
+    for place in own:
+        numbers[place] = pid
+    if prctl(*arguments):
+        _exit(71)

@@ -17,6 +17,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from opencodeinstruct.tools.sandbox.inside.codec import Unreadable
+from opencodeinstruct.tools.sandbox.inside.enclosure import Plan, close
 from opencodeinstruct.tools.sandbox.inside.findings import NOTHING_ASSERTED, compiled, finding
 from opencodeinstruct.tools.sandbox.inside.handles import Handle
 from opencodeinstruct.tools.sandbox.inside.link import Link
@@ -246,10 +247,15 @@ def judge_all(asked: Asked, first: int, verdicts: int, steps: Steps, wire: Wire)
         steps.add()
 
 
-def run(tests: bytes, first: int, verdicts: int, socket: int, *, steps: Steps) -> None:
-    """Give the tests from `first` on their verdicts, with a record for each step."""
+def run(tests: tuple[int, int], first: int, plan: Plan, steps: Steps) -> None:
+    """Give the tests from `first` on their verdicts, with a record for each step.
+
+    `tests` are in a file of a size.
+    """
+    data = os.pread(*tests, 0)
+    verdicts, socket = close(plan)
     try:
-        judge_all(asked_in(tests), first, verdicts, steps, Wire(socket))
+        judge_all(asked_in(data), first, verdicts, steps, Wire(socket))
     except Closed:
         os._exit(LOST)
     except Unreadable:

@@ -10,6 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from opencodeinstruct.tools.sandbox.inside.enclosure import Plan, close
 from opencodeinstruct.tools.sandbox.inside.endless import know
 from opencodeinstruct.tools.sandbox.inside.findings import (
     NOTHING_ASSERTED,
@@ -59,10 +60,17 @@ def flush() -> None:
             continue
 
 
-def run(code: bytes, tests: bytes, first: int, verdicts: int, *, steps: Steps) -> None:
-    """Load the code, then run the tests from `first` on, with a record for each step."""
+def run(
+    solution: tuple[int, int], tests: tuple[int, int], first: int, plan: Plan, steps: Steps
+) -> None:
+    """Load the code, then run the tests from `first` on, with a record for each step.
+
+    `solution` and `tests` are files and their sizes.
+    """
     write, leave, add = os.write, os._exit, steps.add
-    nonce, asked, _ = unpacked_tests(tests)
+    code = os.pread(*solution, 0)
+    nonce, asked, _ = unpacked_tests(os.pread(*tests, 0))
+    (verdicts,) = close(plan)
     namespace: dict[str, Any] = {}
     try:
         namespace = load(code.decode("utf-8", "surrogatepass")).__dict__
