@@ -152,14 +152,10 @@ def thinned(cases: list[Case], sample: int) -> list[Case]:
 
 
 def sets_of(cases: Sequence[Case], seconds: float, watch: Watch) -> list[ProgramSet]:
-    """All of `cases`, and so many that 30% pass, each apart into quick and slow."""
+    """All of `cases`, and so many that 30% pass, with which of them are slow."""
     slow = slow_ones(cases, seconds, watch)
     return [
-        ProgramSet(
-            name,
-            tuple(case for case in chosen if case.uid not in slow),
-            tuple(case for case in chosen if case.uid in slow),
-        )
+        ProgramSet(name, tuple(chosen), slow)
         for name, chosen in ((WHOLE, cases), (THIRTY, at_pass_rate(cases, 0.3)))
         if chosen
     ]
@@ -207,7 +203,7 @@ def as_json(found: Found, plan: Plan, programs: int) -> dict[str, Any]:
         "sets": [
             {
                 "name": one.name,
-                "programs": len(one.quick) + len(one.slow),
+                "programs": len(one.cases),
                 "pass_rate": one.pass_rate,
                 "slow": [case.uid for case in one.slow],
             }

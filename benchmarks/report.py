@@ -39,7 +39,7 @@ def speed_table(speeds: Speeds, programs: ProgramSet, workers: int) -> Table:
             rows.append([f"{named.title} ({version})", *figures(runs)])
     at_once = "1 worker" if workers == 1 else f"{workers} workers"
     title = (
-        f"{len(programs.quick) + len(programs.slow):,} programs, {programs.pass_rate:.0%} pass, "
+        f"{len(programs.cases):,} programs, {programs.pass_rate:.0%} pass, "
         f"{at_once}; without the {len(programs.slow)} that are slow in brackets"
     )
     columns = ("method", "programs/s", "CPU ms each", "least to most", "wrong")

@@ -33,15 +33,6 @@ class Cost:
     cpu_seconds: float
     machine_cpu_seconds: float
 
-    def __add__(self, other: "Cost") -> "Cost":
-        """Both together, one after the other."""
-        return Cost(
-            self.programs + other.programs,
-            self.seconds + other.seconds,
-            self.cpu_seconds + other.cpu_seconds,
-            self.machine_cpu_seconds + other.machine_cpu_seconds,
-        )
-
     @property
     def per_second(self) -> float:
         """Programs in a second of wall time."""

@@ -16,24 +16,33 @@ FOR_THIRTY = ("evalplus", "confirm")
 
 @dataclass(frozen=True, slots=True)
 class ProgramSet:
-    """Programs in two parts: those that end by themselves, those that run into the time limit."""
+    """Programs, and the uids of those that run into the time limit or near it."""
 
     name: str
-    quick: tuple[Case, ...]
-    slow: tuple[Case, ...]
+    cases: tuple[Case, ...]
+    slow_uids: frozenset[str]
+
+    @property
+    def quick(self) -> tuple[Case, ...]:
+        """Those that end by themselves."""
+        return tuple(case for case in self.cases if case.uid not in self.slow_uids)
+
+    @property
+    def slow(self) -> tuple[Case, ...]:
+        """Those that do not."""
+        return tuple(case for case in self.cases if case.uid in self.slow_uids)
 
     @property
     def pass_rate(self) -> float:
         """The share that should pass."""
-        cases = [*self.quick, *self.slow]
-        return sum(case.passes for case in cases) / len(cases)
+        return sum(case.passes for case in self.cases) / len(self.cases)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One method over one set of programs, once: its costs, and what it got wrong of the quick.
+    """One method over one set of programs: the quick by themselves, then all as they come.
 
-    A slow one may fail to pass; that is what a time limit does.
+    And what it got wrong of the quick: a slow one may fail to pass; that is what a time limit does.
     """
 
     method: str
@@ -41,13 +50,8 @@ class Run:
     workers: int
     round: int
     quick: Cost
-    slow: Cost
+    all: Cost
     wrong: tuple[str, ...]
-
-    @property
-    def all(self) -> Cost:
-        """Of both parts together."""
-        return self.quick + self.slow
 
     def facts(self) -> dict[str, object]:
         """All of it, for a JSON file."""
@@ -121,14 +125,17 @@ def measure_speed(plan: Plan, sets: Sequence[ProgramSet], watch: Watch) -> Speed
 def one_run(
     method: str, programs: ProgramSet, turn: int, setting: Setting, watch: Watch, speeds: Speeds
 ) -> Run:
-    """`method` over the quick programs, then over the slow ones; its version goes to `speeds`."""
-    quick, slow = programs.quick, programs.slow
+    """`method` over the quick programs, then over all; its version goes to `speeds`.
+
+    All in one go: where the slow ones came last, workers would wait for each other at their end.
+    """
+    quick, cases = programs.quick, programs.cases
     name = f"{method} x{setting.workers}"
-    with watch.task(name, len(quick) + len(slow)) as done, opened(method, setting) as session:
+    with watch.task(name, len(quick) + len(cases)) as done, opened(method, setting) as session:
         speeds.versions[method] = session.version
-        warm(session, quick, slow)
-        cost = session.run(0, len(quick), done)
+        warm(session, quick, cases)
+        cost_of_quick = session.run(0, len(quick), done)
         seen = session.seen()
-        cost_of_slow = session.run(len(quick), len(slow), done)
+        cost = session.run(len(quick), len(cases), done)
     wrong = [case.uid for case, one in zip(quick, seen, strict=True) if case.passes != one.passed]
-    return Run(method, programs.name, setting.workers, turn, cost, cost_of_slow, tuple(wrong))
+    return Run(method, programs.name, setting.workers, turn, cost_of_quick, cost, tuple(wrong))
